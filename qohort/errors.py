@@ -1,0 +1,8 @@
+"""The one exception that a person is meant to read."""
+
+
+class QohortError(Exception):
+    """Something that the user can put right. The message names the value, the limit and the fix.
+
+    The command line prints the message without a traceback and leaves with exit code 2.
+    """
