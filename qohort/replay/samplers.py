@@ -1,0 +1,152 @@
+"""Two ways to fill windows from the ring.
+
+`episodes` gives whole episodes, padded to the world's limit: what the published settings mean.
+`windows` begins at a random episode and runs on across the following ones, so that hardly anything is
+computed on padding. Both draw without replacement from the episodes in the table that are still whole.
+"""
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, PRNGKeyArray
+
+from qohort.envs.base import AbstractEnv
+from qohort.errors import QohortError
+from qohort.replay.frames import Frame, Ring
+from qohort.replay.window import Window
+from qohort.spec import EnvSpec, Observation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """Learning from a replay of past episodes."""
+
+    sampler: Literal["episodes", "windows"] = "episodes"
+    """`episodes`: whole ones, padded; `windows`: stretches that run on across episodes."""
+    batch: int = 32
+    """How many episodes or windows one update learns from."""
+    length: int | None = None
+    """Steps of a window (`windows` only); the world's limit if not given."""
+    episodes: int = 5000
+    """How many of the newest episodes may be drawn."""
+    frames: int | None = None
+    """Frames kept in all; if not given, enough for `episodes` episodes of full length."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "length", "episodes", "frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise QohortError(f"feed.{name} is {value}; it must be at least 1.")
+        if self.batch > self.episodes:
+            raise QohortError(
+                f"feed.batch is {self.batch}, but only {self.episodes} episodes are kept (feed.episodes), "
+                "and a batch holds different ones; lower the batch or keep more."
+            )
+        if self.sampler == "episodes" and self.length is not None:
+            raise QohortError(
+                f"feed.length is {self.length}, but whole episodes have the length that the world gives them; "
+                "leave it out or use feed.sampler=windows."
+            )
+
+    def steps(self, spec: EnvSpec) -> int:
+        """The `T` of the windows."""
+        return self.length or spec.limit
+
+    def frames_each(self, spec: EnvSpec, environments: int) -> int:
+        """The capacity of one environment's ring.
+
+        While the newest `episodes` episodes were played, one environment wrote at most `limit` + 1 frames
+        for each of its share of them; the episode now running and the scratch slot come on top.
+        """
+        longest = spec.limit + 1
+        shortest = self.steps(spec) + longest + 2
+        if self.frames is None:
+            return -(-self.episodes // environments) * longest + shortest
+        each = self.frames // environments
+        if each < shortest:
+            raise QohortError(
+                f"feed.frames is {self.frames}, which leaves {each} for each of {environments} environments; "
+                f"one window and one episode of {spec.name} need {shortest}. Give at least {shortest * environments}."
+            )
+        return each
+
+
+def ready(ring: Ring, feed: Replayed, spec: EnvSpec) -> Bool[Array, ""]:
+    """Whether a batch of different windows can be drawn."""
+    return jnp.sum(_eligible(ring, feed, spec)) >= feed.batch
+
+
+def sample(key: PRNGKeyArray, ring: Ring, env: AbstractEnv, feed: Replayed) -> Window:
+    """Draw a batch."""
+    eligible = _eligible(ring, feed, env.spec)
+    lots = jnp.where(eligible, jax.random.uniform(key, eligible.shape), -1.0)
+    _, rows = jax.lax.top_k(lots, feed.batch)
+    start, length, which = ring.episode_start[rows], ring.episode_length[rows], ring.episode_env[rows]
+    times = jnp.arange(feed.steps(env.spec) + 1, dtype=start.dtype)[:, None]
+    slots = (start[None, :] + times) % ring.capacity
+    frames = jax.tree.map(lambda store: store[which[None, :], slots], ring.frames)
+    observations = jax.vmap(jax.vmap(env.observe))(frames.snapshot)
+    if feed.sampler == "windows":
+        return _running_on(frames, observations)
+    return _padded(frames, observations, times, length)
+
+
+def _eligible(ring: Ring, feed: Replayed, spec: EnvSpec) -> Bool[Array, " episodes"]:
+    """The episodes whose frames are all still there and, for windows, followed by enough others."""
+    written = ring.written[ring.episode_env]
+    used = ring.episode_length > 0
+    kept = ring.episode_start > written - ring.capacity
+    if feed.sampler == "windows":
+        kept &= ring.episode_start + feed.steps(spec) + 1 <= written
+    return used & kept
+
+
+def _running_on(frames: Frame, observations: Observation) -> Window:
+    """Every frame is played, but for the ones that hold what a time limit left."""
+    held = jnp.concatenate([jnp.zeros_like(frames.truncated[:1]), frames.truncated[:-1]])
+    return _window(frames, observations, first=frames.first, valid=~held[:-1], acted_before=~frames.first)
+
+
+def _padded(
+    frames: Frame, observations: Observation, times: Int[Array, "T1 1"], length: Int[Array, " B"]
+) -> Window:
+    """Rows after the end are zero, and so is what was done there, as in a freshly allocated episode batch.
+
+    The frame after the last decision belongs to the episode only if the time limit held it.
+    """
+    held = jnp.take_along_axis(frames.truncated, length[None, :] - 1, axis=0)
+    played = times < length[None, :]
+
+    def blank(leaf: Array, there: Bool[Array, "T1 B"]) -> Array:
+        return jnp.where(there.reshape(there.shape + (1,) * (leaf.ndim - 2)), leaf, jnp.zeros_like(leaf))
+
+    seen = jax.tree.map(lambda leaf: blank(leaf, times < length[None, :] + held), observations)
+    done = jax.tree.map(lambda leaf: blank(leaf, played), dataclasses.replace(frames, snapshot=None))
+    first = jnp.broadcast_to(times == 0, played.shape)
+    acted_before = jnp.concatenate([jnp.zeros_like(played[:1]), played[:-1]])
+    return _window(done, seen, first=first, valid=played[:-1], acted_before=acted_before)
+
+
+def _window(
+    frames: Frame,
+    observations: Observation,
+    *,
+    first: Bool[Array, "T1 B"],
+    valid: Bool[Array, "T B"],
+    acted_before: Bool[Array, "T1 B"],
+) -> Window:
+    actions = frames.actions.astype(jnp.int32)
+    before = jnp.concatenate([actions[:1], actions[:-1]])
+    return Window(
+        observations=observations,
+        last_action=jnp.where(acted_before[:, :, None], before, -1),
+        first=first,
+        actions=actions[:-1],
+        reward=frames.reward[:-1],
+        terminated=frames.terminated[:-1],
+        truncated=frames.truncated[:-1],
+        valid=valid,
+        exploration=frames.exploration[:-1],
+    )
