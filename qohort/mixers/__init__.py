@@ -1,0 +1,28 @@
+"""Mixers: from the agents' utilities to the value of the joint action. One paper, one file."""
+
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
+from qohort.mixers.independent import Independent, IndependentMixer
+from qohort.mixers.qatten import Qatten, QattenMixer
+from qohort.mixers.qlinear import Qlinear, QlinearMixer
+from qohort.mixers.qmix import QMIX, QMIXMixer
+from qohort.mixers.vdn import VDN, VDNMixer
+
+MixerConfig = Independent | VDN | QMIX | Qatten | Qlinear
+"""Every mixer's settings."""
+
+__all__ = [
+    "QMIX",
+    "VDN",
+    "AbstractMixer",
+    "AbstractMixerConfig",
+    "Independent",
+    "IndependentMixer",
+    "MixerConfig",
+    "MixerOutput",
+    "QMIXMixer",
+    "Qatten",
+    "QattenMixer",
+    "Qlinear",
+    "QlinearMixer",
+    "VDNMixer",
+]
