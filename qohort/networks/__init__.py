@@ -1,0 +1,1 @@
+"""Team networks: what agents see goes in, utilities come out."""
