@@ -10,6 +10,7 @@ mixer; the paper's agents have tables, ours share a network unless they are told
 
 import dataclasses
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
@@ -28,7 +29,7 @@ class Independent(AbstractMixerConfig):
 class IndependentMixer(AbstractMixer):
     """Hands the utilities on: one value for each agent."""
 
-    regularise_padding: bool = False
+    regularise_padding: bool = eqx.field(static=True, default=False)
 
     def __call__(
         self,

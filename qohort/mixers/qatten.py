@@ -1,12 +1,12 @@
 """Qatten: attention of the state over the agents decides how much each utility counts.
 
 Yang et al., *Qatten: a general framework for cooperative multiagent reinforcement learning*, 2020,
-arXiv:2002.03939.
+arXiv:2002.03939, section 4.
 
-    λ_{i,h}(s) ∝ exp( e_iᵀ W_{k,h}ᵀ W_{q,h} e_s )   softmax over agents  (eq. 11)
-    Q^h = Σ_i λ_{i,h}(s) Q_i                                            (eq. 10)
-    Q_tot = c(s) + Σ_h Q^h                                              (eq. 12)
-    Q_tot = c(s) + Σ_h w_h(s) Q^h,  w_h = |f(s)|_h    `weighted_head`   (eq. 13)
+    λ_{i,h}(s) ∝ exp( e_iᵀ W_{k,h}ᵀ W_{q,h} e_s ),  Σ_i λ_{i,h} = 1      the attention of head h
+    Q^h = Σ_i λ_{i,h}(s) Q_i                                           the value of head h
+    Q_tot = c(s) + Σ_h Q^h                                             the base form
+    Q_tot = c(s) + Σ_h w_h(s) Q^h,  w_h = |f(s)|_h                     with `weighted_head`
 
 W_q e_s is a network of the state (the query q_h), W_k e_i one linear layer on agent i's own part of the
 state (the key). All λ and w are non-negative and do not depend on the utilities, hence IGM.

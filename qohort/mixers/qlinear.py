@@ -65,7 +65,7 @@ class QlinearMixer(AbstractMixer):
     """From the hidden units to the weight, if there are hidden units."""
     value: Hypernetwork | None
     """c(s), if there is one."""
-    regularise_padding: bool = False
+    regularise_padding: bool = eqx.field(static=True, default=False)
 
     def __call__(
         self,

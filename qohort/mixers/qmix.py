@@ -99,7 +99,7 @@ class QMIXMixer(AbstractMixer):
     value: AbstractHypernetwork
     """V."""
     feed: Feed = eqx.field(static=True)
-    regularise_padding: bool = False
+    regularise_padding: bool = eqx.field(static=True, default=False)
 
     def __call__(
         self,

@@ -50,7 +50,7 @@ class VDNMixer(AbstractMixer):
     value: Hypernetwork | None
     """V(s), if there is one."""
     feed: Feed = eqx.field(static=True)
-    regularise_padding: bool = False
+    regularise_padding: bool = eqx.field(static=True, default=False)
 
     def __call__(
         self,
