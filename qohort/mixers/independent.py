@@ -11,6 +11,7 @@ mixer; the paper's agents have tables, ours share a network unless they are told
 import dataclasses
 
 import equinox as eqx
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 

@@ -1,0 +1,73 @@
+"""The contract of an algorithm."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qohort.estimators.exploration import LinearSchedule
+from qohort.networks.base import AbstractTeam, Carry, View
+from qohort.replay.samplers import Replayed
+from qohort.replay.window import Window
+from qohort.spec import EnvSpec
+
+Learner = Any
+
+
+class Pace(eqx.Module):
+    """When updates fall due."""
+
+    every: int = eqx.field(static=True)
+    unit: str = eqx.field(static=True)
+    """`episodes` finished, or environment `steps`."""
+    updates: int = eqx.field(static=True)
+    """How many updates each time."""
+
+
+class AbstractAlgorithm(abc.ABC):
+    """Settings, and the pure functions that they define; a frozen dataclass, so a static argument."""
+
+    environments: int
+    feed: Replayed
+
+    @abc.abstractmethod
+    def check(self, spec: EnvSpec) -> None:
+        """Refuse a world that this algorithm cannot learn on, with a sentence."""
+
+    @abc.abstractmethod
+    def init(self, spec: EnvSpec, key: PRNGKeyArray) -> Learner:
+        """Everything that learning changes: weights, targets, optimiser, counters."""
+
+    @abc.abstractmethod
+    def team_of(self, learner: Learner) -> AbstractTeam:
+        """The weights that act."""
+
+    @abc.abstractmethod
+    def act(
+        self,
+        team: AbstractTeam,
+        carry: Carry,
+        view: View,
+        *,
+        first: Bool[Array, " B"],
+        key: PRNGKeyArray,
+        exploration: Float[Array, ""],
+    ) -> tuple[Int[Array, "B N"], Carry]:
+        """Choose actions for one moment of a batch; `exploration` 0 is greedy."""
+
+    @abc.abstractmethod
+    def update(self, learner: Learner, window: Window, key: PRNGKeyArray) -> tuple[Learner, dict[str, Array]]:
+        """One step of learning, and what to log of it."""
+
+    @abc.abstractmethod
+    def pace(self) -> Pace:
+        """When updates fall due."""
+
+    @abc.abstractmethod
+    def exploration(self) -> LinearSchedule:
+        """How much to explore, over environment steps."""
+
+    @abc.abstractmethod
+    def learning_rate(self) -> LinearSchedule:
+        """The step size, over environment steps; it reaches the learner as `learner.learning_rate`."""

@@ -1,0 +1,303 @@
+"""One learner for every mixer: deep Q-learning of a joint value that is mixed from utilities.
+
+Sunehag et al. 2018 (VDN), Rashid et al. 2018 (QMIX) and Yang et al. 2020 (Qatten) differ in the mixer
+alone; the rest is the protocol of the PyMARL code, whose numbers this file reproduces:
+
+    L(θ) = Σ m (Q_tot(τ, u; θ) − y)² / Σ m,        y = r + γ (1 − d) Q_tot(τ', û'; θ⁻)
+
+with û' the greedy joint action of the live utilities (double Q) or of the target ones.
+
+Differences from the published code: updates that fall due during a chunk are made at its end; episodes
+are padded to the limit of the world, not to the longest one of the batch; the observation after a
+terminating step is not stored (its value is multiplied by 0); the target interval counts updates.
+"""
+
+import dataclasses
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qohort.algorithms.base import AbstractAlgorithm, Pace
+from qohort.algorithms.optimiser import Optimiser
+from qohort.errors import QohortError
+from qohort.estimators import returns
+from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy, mask_unavailable
+from qohort.mixers import MixerConfig, Qatten
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
+from qohort.networks import TeamConfig
+from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
+from qohort.networks.recurrent import Recurrent
+from qohort.replay.samplers import Replayed
+from qohort.replay.window import Window
+from qohort.spec import EnvSpec, Observation
+
+
+class Params(eqx.Module):
+    team: AbstractTeam
+    mixer: AbstractMixer
+
+
+class ValueLearner(eqx.Module):
+    params: Params
+    target: Params
+    opt_state: Any
+    learning_rate: Float[Array, ""]
+    updates: Int[Array, ""]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ValueDecomposition(AbstractAlgorithm):
+    """Q-learning with a mixer; the defaults are the PyMARL protocol."""
+
+    mixer: MixerConfig | AbstractMixerConfig = Qatten()
+    """How utilities become the joint value."""
+    team: TeamConfig | AbstractTeamConfig = Recurrent()
+    """The agents' network."""
+    feed: Replayed = Replayed()
+    """The replay and what is drawn from it."""
+    optimiser: Optimiser = Optimiser()
+    """How weights move."""
+    epsilon: LinearSchedule = LinearSchedule(start=1.0, end=0.05, steps=50_000)
+    """How often an agent acts at random."""
+    environments: int = 1
+    """How many environments are played at the same time."""
+    update_every: int = 1
+    """Updates fall due each time so many episodes have finished (or steps been made)."""
+    update_unit: Literal["episodes", "steps"] = "episodes"
+    """What `update_every` counts."""
+    updates: int = 1
+    """How many updates each time."""
+    gamma: float = 0.99
+    """The discount γ."""
+    estimator: Literal["one-step", "n-step", "td-lambda", "q-lambda", "watkins", "q-lambda-pymarl2"] = "one-step"
+    """What the joint value is drawn to; see `qohort.estimators.returns`."""
+    td_lambda: float = 0.6
+    """λ of the chained estimators."""
+    n: int = 3
+    """Rewards in an `n-step` target."""
+    double_q: bool = True
+    """Choose the next action with the live network, not the target network."""
+    bootstrap_time_limit: bool = False
+    """Look beyond the time limit; the published runs count it as the end."""
+    target_interval: int = 200
+    """Updates between two copies to the target network."""
+    target_rate: float = 1.0
+    """How far the target moves at each copy; 1 is all the way."""
+    loss_scale: float = 1.0
+    """A factor on the squared error; PyMARL2 has 0.5."""
+    reward_reduction: Literal["none", "sum", "mean"] = "none"
+    """Makes one team reward of individual ones."""
+
+    def __post_init__(self) -> None:
+        for name in ("environments", "update_every", "updates", "n", "target_interval"):
+            if getattr(self, name) < 1:
+                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("gamma", "td_lambda"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        if not 0 < self.target_rate <= 1:
+            raise QohortError(f"target_rate is {self.target_rate}; it must be above 0 and at most 1 (a full copy).")
+        if not self.loss_scale > 0:
+            raise QohortError(f"loss_scale is {self.loss_scale}; it must be greater than 0.")
+        for end in ("start", "end"):
+            if not 0 <= getattr(self.epsilon, end) <= 1:
+                raise QohortError(f"epsilon.{end} is {getattr(self.epsilon, end)}; a probability lies in 0 to 1.")
+
+    def pace(self) -> Pace:
+        return Pace(self.update_every, self.update_unit, self.updates)
+
+    def exploration(self) -> LinearSchedule:
+        return self.epsilon
+
+    def learning_rate(self) -> LinearSchedule:
+        return self.optimiser.schedule()
+
+    def check(self, spec: EnvSpec) -> None:
+        self.feed.frames_each(spec, self.environments)
+        mixer = jax.eval_shape(lambda key: self.mixer.build(spec, key), jax.random.key(0))
+        values = jax.eval_shape(lambda mixer: _mix_zeros(mixer, spec), mixer).q_tot.shape[0]
+        if self.reward_reduction == "none" and spec.n_rewards not in (1, values):
+            raise QohortError(
+                f"{spec.name} rewards each of its {spec.n_rewards} agents, but {type(self.mixer).__name__} learns one "
+                "value for the team. Say how the rewards become one (--algorithm.reward-reduction sum or mean), or "
+                "train independent learners (iql)."
+            )
+
+    def init(self, spec: EnvSpec, key: PRNGKeyArray) -> ValueLearner:
+        key_team, key_mixer = jax.random.split(key)
+        params = Params(self.team.build(spec, key_team), self.mixer.build(spec, key_mixer))
+        return ValueLearner(
+            params=params,
+            target=jax.tree.map(jnp.copy, params),  # a donated buffer must not be handed over twice
+            opt_state=self.optimiser.init(params),
+            learning_rate=jnp.asarray(self.optimiser.learning_rate),
+            updates=jnp.zeros((), jnp.int32),
+        )
+
+    def team_of(self, learner: ValueLearner) -> AbstractTeam:
+        return learner.params.team
+
+    def act(
+        self,
+        team: AbstractTeam,
+        carry: Carry,
+        view: View,
+        *,
+        first: Bool[Array, " B"],
+        key: PRNGKeyArray,
+        exploration: Float[Array, ""],
+    ) -> tuple[Int[Array, "B N"], Carry]:
+        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
+        out, carry = team(carry, *moment)
+        return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
+
+    def update(
+        self, learner: ValueLearner, window: Window, key: PRNGKeyArray
+    ) -> tuple[ValueLearner, dict[str, Array]]:
+        gradient_of = jax.value_and_grad(self.loss, has_aux=True)
+        (loss, looked), gradient = gradient_of(learner.params, learner.target, window)
+        params, opt_state, norm = self.optimiser.step(
+            learner.params, gradient, opt_state=learner.opt_state, learning_rate=learner.learning_rate
+        )
+        updates = learner.updates + 1
+        rate = jnp.where(updates % self.target_interval == 0, self.target_rate, 0.0)
+        target = jax.tree.map(lambda old, new: old + rate.astype(old.dtype) * (new - old), learner.target, params)
+        learner = ValueLearner(params, target, opt_state, learner.learning_rate, updates)
+        return learner, {"loss": loss, "grad_norm": norm, **_summary(looked, window)}
+
+    def loss(
+        self, params: Params, target: Params, window: Window
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, "..."]]]:
+        """The loss, and what it was made of: arrays over `T B ...`."""
+        batch = window.first.shape[1]
+        values = params.team(params.team.initial(batch), window.view, window.first)[0].values
+        target_values = target.team(target.team.initial(batch), window.view, window.first)[0].values
+        now = _steps(window.observations, slice(None, -1))
+        chosen = _pick(values[:-1], window.actions)
+        mixed = _mix(params.mixer, chosen, values[:-1], (now, window.actions))
+
+        targets = self._targets(window, values, (target, target_values))
+        error = mixed.q_tot - jax.lax.stop_gradient(targets)
+        valid = window.valid.astype(error.dtype)
+        squared = jnp.where(window.valid, jnp.mean(error**2, axis=-1), 0.0)
+        loss = self.loss_scale * jnp.sum(squared) / jnp.maximum(jnp.sum(valid), 1.0)
+
+        counted = _unpadded(window.valid) if params.mixer.regularise_padding else window.valid
+        counted = counted.astype(error.dtype)
+        penalty = jnp.sum(mixed.regulariser * counted) / jnp.maximum(jnp.sum(counted), 1.0)
+        looked = {
+            "q_tot": mixed.q_tot,
+            "target": targets,
+            "td_error": error,
+            "td_loss": loss,
+            "regulariser": penalty,
+            **{f"mixer/{name}": value for name, value in mixed.aux.items()},
+        }
+        return loss + penalty, looked
+
+    def _targets(
+        self, window: Window, values: Float[Array, "T1 B N A"], target: tuple[Params, Float[Array, "T1 B N A"]]
+    ) -> Float[Array, "T B M"]:
+        """What the joint values of the steps are drawn to."""
+        params, target_values = target
+        seen = window.observations
+        chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
+        best_actions = greedy(chooser, seen.avail)
+
+        def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
+            utilities = target_values[rows]
+            return _mix(params.mixer, _pick(utilities, actions), utilities, (_steps(seen, rows), actions)).q_tot
+
+        following, present = slice(1, None), slice(None, -1)
+        value_next = joint(following, best_actions[following])
+        ends = window.terminated | (window.truncated & (not self.bootstrap_time_limit))
+        discount = jnp.where(ends, 0.0, self.gamma).astype(value_next.dtype)
+        reward, discount = (_spread(x, value_next) for x in (self._team_reward(window.reward), discount[..., None]))
+        decided = window.valid[1:] & ~window.first[1:-1]
+        connected = jnp.concatenate([decided, jnp.zeros_like(window.valid[:1])])
+        chain = {"connected": _spread(connected[..., None], value_next), "lambda_": self.td_lambda}
+
+        def taken_next() -> Int[Array, "T B N"]:
+            """The next step's actions; what follows the last one is not known, and never chained through."""
+            return jnp.concatenate([window.actions[1:], best_actions[-1:]])
+
+        if self.estimator == "one-step":
+            return returns.one_step(reward, discount, value_next)
+        if self.estimator == "n-step":
+            return returns.n_step(reward, discount, value_next, connected=chain["connected"], n=self.n)
+        if self.estimator == "td-lambda":
+            return returns.td_lambda(reward, discount, value_next, **chain)
+        if self.estimator == "q-lambda":
+            return returns.q_lambda(reward, discount, value_next, joint(following, taken_next()), **chain)
+        if self.estimator == "watkins":
+            agreed = jnp.all(taken_next() == best_actions[following], axis=-1, keepdims=True)
+            return returns.watkins_q_lambda(
+                reward, discount, value_next, greedy_next=_spread(agreed, value_next), **chain
+            )
+        value, taken = joint(present, best_actions[present]), joint(present, window.actions)
+        return returns.q_lambda_pymarl2(reward, discount, value_next, value=value, taken=taken, **chain)
+
+    def _team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        if self.reward_reduction == "none":
+            return reward
+        reduce = jnp.sum if self.reward_reduction == "sum" else jnp.mean
+        return reduce(reward, axis=-1, keepdims=True)
+
+
+def _pick(values: Float[Array, "T B N A"], actions: Int[Array, "T B N"]) -> Float[Array, "T B N"]:
+    """The values of the actions. On a CPU a masked sum and its gradient are faster than a gather and a scatter."""
+    taken = actions[..., None] == jnp.arange(values.shape[-1])
+    return jnp.sum(jnp.where(taken, values, 0.0), axis=-1)
+
+
+def _steps(observations: Observation, rows: slice) -> Observation:
+    return jax.tree.map(lambda leaf: leaf[rows], observations)
+
+
+def _spread(small: Array, like: Array) -> Array:
+    return jnp.broadcast_to(small, like.shape)
+
+
+def _mix(
+    mixer: AbstractMixer,
+    chosen: Float[Array, "T B N"],
+    values: Float[Array, "T B N A"],
+    moment: tuple[Observation, Int[Array, "T B N"]],
+) -> MixerOutput:
+    observation, actions = moment
+    best = jnp.max(mask_unavailable(values, observation.avail), axis=-1)
+    return jax.vmap(jax.vmap(mixer))(chosen, best, observation, actions)
+
+
+def _unpadded(valid: Bool[Array, "T B"]) -> Bool[Array, "T B"]:
+    """All rows up to the end of the longest episode: what a batch cut to its longest episode consists of."""
+    reached = jax.lax.cummax(jnp.any(valid, axis=1).astype(jnp.int8), reverse=True).astype(bool)
+    return jnp.broadcast_to(reached[:, None], valid.shape)
+
+
+def _summary(looked: dict[str, Array], window: Window) -> dict[str, Array]:
+    """Means over the valid steps; entries that speak of single agents are left to the analysis."""
+    weights = window.valid / jnp.maximum(jnp.sum(window.valid), 1)
+
+    def mean(value: Array) -> Array:
+        return jnp.sum(jnp.mean(value, axis=tuple(range(2, value.ndim))) * weights)
+
+    means = {name: mean(value) for name, value in looked.items() if value.ndim in (2, 3)}
+    scalars = {name: value for name, value in looked.items() if value.ndim == 0}
+    return {**means, **scalars, "td_error_abs": mean(jnp.abs(looked["td_error"]))}
+
+
+def _mix_zeros(mixer: AbstractMixer, spec: EnvSpec) -> MixerOutput:
+    """The mixer on a blank moment; used for shapes alone."""
+    n, a = spec.n_agents, spec.n_actions
+    blank = Observation(
+        obs=jnp.zeros((n, spec.obs_size)),
+        state=jnp.zeros(spec.state_size),
+        units=jnp.zeros((n, spec.unit_size)),
+        avail=jnp.ones((n, a), bool),
+        alive=jnp.ones(n, bool),
+    )
+    return mixer(jnp.zeros(n), jnp.zeros(n), blank, jnp.zeros(n, jnp.int32))

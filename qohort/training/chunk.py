@@ -1,0 +1,107 @@
+"""A chunk: play a fixed number of steps, then pay the updates that fell due. One compiled program."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from qohort.algorithms.base import AbstractAlgorithm, Learner
+from qohort.envs.base import AbstractEnv
+from qohort.replay.frames import Ring
+from qohort.replay.memory import make_ring
+from qohort.replay.samplers import ready, sample
+from qohort.training.collect import Actors, Played, collect, first_actors
+
+
+class TrainState(eqx.Module):
+    """Everything that training changes."""
+
+    learner: Learner
+    actors: Actors
+    ring: Ring
+    key: PRNGKeyArray
+    owed: Int[Array, ""]
+    """Episodes (or steps) since updates last fell due."""
+
+
+class Rates(eqx.Module):
+    """What schedules say at this point of training."""
+
+    exploration: Float[Array, ""]
+    learning_rate: Float[Array, ""]
+
+
+class Report(eqx.Module):
+    """What a chunk brought."""
+
+    played: Played
+    updates: Int[Array, ""]
+    learnt: dict[str, Float[Array, ""]]
+    """Means over the updates; meaningless if there were none."""
+
+
+def first_state(algorithm: AbstractAlgorithm, env: AbstractEnv, key: PRNGKeyArray) -> TrainState:
+    """Where training begins; a pure function of the key."""
+    key_init, key_reset, key_train = jax.random.split(key, 3)
+    learner = algorithm.init(env.spec, key_init)
+    return TrainState(
+        learner=learner,
+        actors=first_actors(
+            env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset
+        ),
+        ring=make_ring(env, algorithm.feed, algorithm.environments),
+        key=key_train,
+        owed=jnp.zeros((), jnp.int32),
+    )
+
+
+def run_chunk(
+    algorithm: AbstractAlgorithm, env: AbstractEnv, state: TrainState, *, rates: Rates, steps: int
+) -> tuple[TrainState, Report]:
+    """Play `steps` steps in every environment and learn what is due."""
+    key, key_play, key_learn = jax.random.split(state.key, 3)
+    learner = eqx.tree_at(lambda held: held.learning_rate, state.learner, rates.learning_rate)
+    actors, ring, played = collect(
+        algorithm,
+        env,
+        algorithm.team_of(learner),
+        actors=state.actors,
+        ring=state.ring,
+        key=key_play,
+        exploration=rates.exploration,
+        steps=steps,
+    )
+    pace = algorithm.pace()
+    brought = played.episodes if pace.unit == "episodes" else steps * algorithm.environments
+    owed = state.owed + brought
+    due = jnp.where(ready(ring, algorithm.feed, env.spec), owed // pace.every * pace.updates, 0)
+    learner, learnt = _learn(algorithm, env, learner, ring=ring, key=key_learn, due=due)
+    state = TrainState(learner=learner, actors=actors, ring=ring, key=key, owed=owed % pace.every)
+    return state, Report(played=played, updates=due, learnt=learnt)
+
+
+def _learn(
+    algorithm: AbstractAlgorithm,
+    env: AbstractEnv,
+    learner: Learner,
+    *,
+    ring: Ring,
+    key: PRNGKeyArray,
+    due: Int[Array, ""],
+) -> tuple[Learner, dict[str, Float[Array, ""]]]:
+    """`due` updates, in a loop whose length is known at run time only."""
+
+    def once(learner: Learner, index: Int[Array, ""]) -> tuple[Learner, dict[str, Array]]:
+        key_sample, key_update = jax.random.split(jax.random.fold_in(key, index))
+        window = sample(key_sample, ring, env, algorithm.feed)
+        return algorithm.update(learner, window, key_update)
+
+    def body(index: Int[Array, ""], carry: tuple[Learner, dict[str, Array]]) -> tuple[Learner, dict[str, Array]]:
+        learner, sums = carry
+        learner, looked = once(learner, index)
+        return learner, {name: total + looked[name] for name, total in sums.items()}
+
+    _, shapes = jax.eval_shape(once, learner, jnp.zeros((), jnp.int32))
+    nothing = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in shapes.items()}
+    learner, sums = jax.lax.fori_loop(0, due, body, (learner, nothing))
+    return learner, {name: total / jnp.maximum(due, 1) for name, total in sums.items()}

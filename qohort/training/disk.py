@@ -1,0 +1,115 @@
+"""Files that a crash leaves either old or new, and a sentence wherever a disk refuses."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from qohort.errors import QohortError
+
+_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_ELSEWHERE = "choose another folder"
+_REASONS: dict[int, tuple[str, str]] = {
+    errno.EROFS: ("the file system is read-only", _ELSEWHERE),
+    errno.EACCES: ("permission is missing", f"change the permissions or {_ELSEWHERE}"),
+    errno.EPERM: ("permission is missing", f"change the permissions or {_ELSEWHERE}"),
+    errno.ENOTDIR: ("a part of that path is a file, not a folder", _ELSEWHERE),
+    errno.EEXIST: ("a file is in the place where a folder is needed", _ELSEWHERE),
+    errno.EISDIR: ("a folder is in the place where a file is needed", _ELSEWHERE),
+    errno.ENOENT: ("a part of that path is gone", "check that nobody moved or deleted it meanwhile"),
+    errno.ENAMETOOLONG: ("the name is too long for this file system", "choose a shorter one"),
+    errno.EMFILE: ("this process has too many files open", "raise the limit with `ulimit -n`"),
+    errno.EIO: ("the disk reports an input/output error", f"check the disk, or {_ELSEWHERE}"),
+}
+
+
+def explain(error: OSError, path: Path, doing: str, *, needed: int | None = None) -> QohortError:
+    """The sentence for a refusal: what was tried, where, why it failed and what helps."""
+    if error.errno in _SPACE:
+        return no_space(path, doing, needed=needed)
+    reason, fix = _REASONS.get(error.errno or 0, (str(error), _ELSEWHERE))
+    where = f" (at {error.filename})" if error.filename and str(error.filename) != str(path) else ""
+    return QohortError(f"Cannot {doing} {path}: {reason}{where}. To fix it, {fix}.")
+
+
+@contextlib.contextmanager
+def explained(path: Path, doing: str, *, needed: int | None = None) -> Iterator[None]:
+    """Turn every refusal of the operating system inside the block into its sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(error, path, doing, needed=needed) from error
+
+
+def no_space(path: Path, doing: str, *, needed: int | None) -> QohortError:
+    free = _free(path)
+    has = "" if free is None else f": {size(free)} free ({free:,} bytes)"
+    wants = "" if needed is None else f", {size(needed)} needed ({needed:,} bytes)"
+    return QohortError(
+        f"Cannot {doing} {path}: the disk or your quota is full{has}{wants}. Nothing saved earlier is lost. "
+        "Free some space and give the same command again, or use a folder on a larger disk."
+    )
+
+
+def require_space(path: Path, doing: str, *, needed: int) -> None:
+    """Refuse before writing what cannot fit."""
+    free = _free(path)
+    if free is not None and needed > free:
+        raise no_space(path, doing, needed=needed)
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it."""
+    value, unit = float(count), "bytes"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007  (the last unit is kept)
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def sync_folder(path: Path) -> None:
+    """Make names created or moved inside a folder survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # network file systems that cannot sync a folder say so with this number
+            raise
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put a file in place of an older one; a crash leaves the one or the other, whole."""
+    temporary = path.with_name(f".{path.name}.writing")
+    try:
+        write_text(temporary, text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def replace_json(path: Path, content: Any) -> None:
+    replace_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _free(path: Path) -> int | None:
+    for place in (path, *path.absolute().parents):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(place).free
+    return None

@@ -1,0 +1,74 @@
+"""The compiled programs of a run, for one seed or for several at once."""
+
+import collections
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from qohort.algorithms.base import AbstractAlgorithm
+from qohort.envs.base import AbstractEnv
+from qohort.networks.base import AbstractTeam
+from qohort.training.chunk import Rates, Report, TrainState, first_state, run_chunk
+from qohort.training.evaluation import Scores, evaluate
+
+
+class Programs:
+    """Begin, chunk and evaluate, each compiled once.
+
+    With `together` every array has a leading axis of seeds and one program trains them all; without it
+    the same functions serve one seed at a time, and no axis is added.
+    """
+
+    def __init__(self, algorithm: AbstractAlgorithm, env: AbstractEnv, *, chunk: int, together: bool) -> None:
+        self.traces: collections.Counter[str] = collections.Counter()
+        """How often each program was traced."""
+        self._env = env
+        self._together = together
+
+        def begin(env: AbstractEnv, key: Array) -> TrainState:
+            self.traces["begin"] += 1
+            return first_state(algorithm, env, key)
+
+        def play(env: AbstractEnv, state: TrainState, rates: Rates) -> tuple[TrainState, Report]:
+            self.traces["chunk"] += 1
+            return run_chunk(algorithm, env, state, rates=rates, steps=chunk)
+
+        def judge(env: AbstractEnv, team: AbstractTeam, key: Array, episodes: Array) -> Scores:
+            self.traces["evaluate"] += 1
+            return evaluate(algorithm, env, team, key=key, episodes=episodes.shape[0])
+
+        def each(function: Any, axes: tuple[int | None, ...]) -> Any:
+            return jax.vmap(function, in_axes=axes) if together else function
+
+        self._begin = jax.jit(each(begin, (None, 0)))
+        self._chunk = jax.jit(each(play, (None, 0, None)), donate_argnums=1)
+        self._evaluate = jax.jit(each(judge, (None, 0, 0, None)))
+
+    def begin(self, seeds: Sequence[int]) -> TrainState:
+        keys = [jax.random.key(seed) for seed in seeds]
+        return self._begin(self._env, jnp.stack(keys) if self._together else keys[0])
+
+    def chunk(self, state: TrainState, *, exploration: float, learning_rate: float) -> tuple[TrainState, Report]:
+        """One chunk; the buffers of `state` are used up."""
+        rates = Rates(exploration=jnp.asarray(exploration), learning_rate=jnp.asarray(learning_rate))
+        return self._chunk(self._env, state, rates)
+
+    def evaluate(self, team: AbstractTeam, keys: Sequence[Array], *, episodes: int) -> Scores:
+        """Scores by episode, with a leading axis of seeds."""
+        key = jnp.stack(keys) if self._together else keys[0]
+        scores = self._evaluate(self._env, team, key, jnp.zeros(episodes))
+        return scores if self._together else {name: value[None] for name, value in scores.items()}
+
+
+def by_seed(report: Report, *, together: bool) -> Report:
+    """A report on the host, with a leading axis of seeds."""
+    on_host = jax.device_get(report)
+    return on_host if together else jax.tree.map(lambda leaf: leaf[None], on_host)
+
+
+def arrays_of(tree: Any) -> Any:
+    return eqx.filter(tree, eqx.is_array)

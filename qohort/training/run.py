@@ -1,0 +1,118 @@
+"""How a run goes: its length, seeds, evaluations and files. What is learned is the algorithm's business."""
+
+import dataclasses
+import pathlib
+
+from qohort.errors import QohortError
+
+MAY_CHANGE = frozenset(
+    f"run.{name}"
+    for name in (
+        "steps",
+        "eval_every",
+        "eval_episodes",
+        "absolute_factor",
+        "log_every",
+        "checkpoint_every",
+        "keep",
+        "tensorboard",
+        "folder",
+        "root",
+        "fresh",
+    )
+)
+"""Settings that do not touch what is learned: a resumed run may have others."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """Length, seeds, evaluation and files of a run."""
+
+    steps: int = 2_050_000
+    """Environment steps to train for, over all environments together."""
+    seeds: int = 1
+    """How many times to train, each with its own seed."""
+    seed: int = 0
+    """The first seed; the others count up from it."""
+    chunk: int = 50
+    """Steps that every environment makes between two turns of learning."""
+    eval_every: int | None = None
+    """Environment steps between two evaluations; 10,000 if not given, or all steps if they are fewer."""
+    eval_episodes: int = 32
+    """Greedy episodes of one evaluation."""
+    absolute_factor: int = 10
+    """The best policy is evaluated at the end with so many times the episodes (the absolute metric)."""
+    log_every: int | None = None
+    """Environment steps between two lines of training metrics; a tenth of the evaluation interval if not given."""
+    checkpoint_every: float = 300.0
+    """Seconds between two checkpoints; one is made at the end and on interruption in any case."""
+    keep: int = 2
+    """How many of the newest checkpoints stay."""
+    root: pathlib.Path = pathlib.Path("runs")
+    """Where run folders are made: ROOT/WORLD/ALGORITHM-HASH."""
+    folder: pathlib.Path | None = None
+    """The run folder itself, instead of one under `root`."""
+    fresh: bool = False
+    """Start a new run beside an existing one instead of resuming it."""
+    together: bool | None = None
+    """Train all seeds in one program; if not given, on accelerators only, since it is slower on a CPU."""
+    deterministic: bool = False
+    """On a GPU: only deterministic operations, so that a resumed run is the same bit for bit."""
+    tensorboard: bool = False
+    """Write TensorBoard files too."""
+
+    def __post_init__(self) -> None:
+        least = {"steps": 1, "seeds": 1, "seed": 0, "chunk": 1, "eval_episodes": 1, "absolute_factor": 1, "keep": 1}
+        for name, limit in least.items():
+            if getattr(self, name) < limit:
+                raise QohortError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be at least {limit}.")
+        for name in ("eval_every", "log_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise QohortError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
+        if not self.checkpoint_every >= 0:
+            raise QohortError(f"--checkpoint-every is {self.checkpoint_every}; it must be 0 seconds or more.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The points of a run, in environment steps; every one is a whole number of chunks."""
+
+    chunk: int
+    steps: int
+    eval_every: int
+    log_every: int
+
+
+def grid_of(run: Run, environments: int) -> Grid:
+    """Lay the grid, or say which setting does not fit and what would."""
+    chunk = run.chunk * environments
+    eval_every = run.eval_every or min(10_000, run.steps)
+    if run.eval_every is None and run.steps % eval_every:
+        eval_every = _default_interval(run.steps, chunk)
+    what = f"a chunk ({run.chunk} steps in each of {environments} environments makes {chunk})"
+    _check_multiple("--eval-every", eval_every, chunk, what)
+    _check_multiple("--steps", run.steps, eval_every, f"the evaluation interval ({eval_every})")
+    log_every = run.log_every or _largest_divisor(eval_every // chunk, 10) * chunk
+    _check_multiple("--log-every", log_every, chunk, what)
+    return Grid(chunk=chunk, steps=run.steps, eval_every=eval_every, log_every=log_every)
+
+
+def _default_interval(steps: int, chunk: int) -> int:
+    """The largest interval up to 10,000 steps that divides the run, in whole chunks; else the usual one."""
+    fitting = [k * chunk for k in range(10_000 // chunk, 0, -1) if steps % (k * chunk) == 0]
+    return fitting[0] if fitting else 10_000
+
+
+def _largest_divisor(chunks: int, parts: int) -> int:
+    """An interval of chunks, about one part of `chunks`, that divides it."""
+    wanted = max(1, chunks // parts)
+    return next(k for k in range(wanted, 0, -1) if chunks % k == 0)
+
+
+def _check_multiple(flag: str, value: int, unit: int, what: str) -> None:
+    if value % unit == 0:
+        return
+    below, above = value // unit * unit, (value // unit + 1) * unit
+    nearest = below if below and value - below <= above - value else above
+    raise QohortError(f"{flag} is {value}, which is not a whole number of times {what}. The nearest is {nearest}.")
