@@ -1,0 +1,128 @@
+"""Mixers against plain NumPy versions of their equations: values and every gradient."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qohort.mixers import QMIX, VDN, AbstractMixer, Independent, MixerConfig, Qatten, Qlinear
+from tests.references import mixers as reference
+from tests.references.derivatives import gradients
+from tests.references.moments import random_moment, spec_of
+
+SPEC = spec_of(agents=3, actions=4, obs=3, state=4, units=2)
+SMALL: dict[str, Any] = {"embed": 3, "hypernet_hidden": 3}
+QATTEN: dict[str, Any] = {"heads": 2, "regulariser": 0.1, **SMALL}
+
+CONFIGS: list[MixerConfig] = [
+    VDN(),
+    VDN(state_bias=True, embed=3),
+    VDN(state_bias=True, embed=3, feed="observations"),
+    QMIX(**SMALL),
+    QMIX(hypernet_layers=1, **SMALL),
+    QMIX(state=False, **SMALL),
+    QMIX(linear=True, **SMALL),
+    QMIX(linear=True, state=False, **SMALL),
+    QMIX(feed="observations", **SMALL),
+    Qatten(**QATTEN),
+    Qatten(hypernet_layers=1, weighted_head=True, **QATTEN),
+    Qatten(weighted_head=True, biases=True, state_bias=False, **QATTEN),
+    Qatten(nonlinear=True, **QATTEN),
+    Qatten(dead="alive", regulariser_form="corrected", **QATTEN),
+    Qatten(dead="action-0", **QATTEN),
+    Qatten(feed="observations", keys="observations", nonlinear=True, **QATTEN),
+    Qlinear(**SMALL),
+    Qlinear(hypernet_layers=1, state_bias=False, **SMALL),
+]
+
+
+def by_name(mixer: Any) -> dict[str, np.ndarray]:
+    """The arrays of a mixer, or of its gradient, under the references' names."""
+    named: dict[str, Any] = {}
+    for field in dataclasses.fields(mixer):
+        part = getattr(mixer, field.name)
+        if hasattr(part, "layers"):
+            for i, layer in enumerate(part.layers):
+                named |= {f"{field.name}.{i}.weight": layer.weight, f"{field.name}.{i}.bias": layer.bias}
+        elif hasattr(part, "value"):
+            named[f"{field.name}.constant"] = part.value
+        elif hasattr(part, "weight"):
+            named |= {f"{field.name}.weight": part.weight, f"{field.name}.bias": part.bias}
+    if hasattr(mixer, "unit_weights"):
+        named["weight.0.weight"] = jnp.concatenate([mixer.unit_weights, mixer.state_weights], axis=1)
+        named["weight.0.bias"] = mixer.bias
+        if mixer.last is not None:
+            named["weight.1.weight"] = named.pop("last.weight")
+    return {name: np.asarray(array) for name, array in named.items() if array is not None}
+
+
+def expected(config: MixerConfig, weights: dict, chosen: np.ndarray, moment: reference.Moment) -> tuple[Any, Any]:
+    match config:
+        case VDN():
+            return reference.vdn(weights, chosen, moment, feed=config.feed), 0.0
+        case QMIX():
+            return reference.qmix(weights, chosen, moment, feed=config.feed), 0.0
+        case Qlinear():
+            return reference.qlinear(weights, chosen, moment), 0.0
+        case Qatten():
+            names = ("nonlinear", "dead", "regulariser", "regulariser_form", "feed", "keys")
+            options = {name: getattr(config, name) for name in names}
+            return reference.qatten(weights, chosen, moment, **options)
+        case _:
+            raise AssertionError(config)
+
+
+def moment_of(observation: Any, actions: Any) -> reference.Moment:
+    names = ("obs", "state", "units", "alive")
+    return reference.Moment(
+        **{name: np.asarray(getattr(observation, name)) for name in names}, actions=np.asarray(actions)
+    )
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=repr)
+@pytest.mark.parametrize(("x64", "tolerance"), [(False, 1e-5), (True, 1e-9)])
+def test_values_and_gradients(config: MixerConfig, x64: bool, tolerance: float) -> None:
+    with jax.enable_x64(x64):
+        rng = np.random.default_rng(7)
+        observation = random_moment(SPEC, rng)
+        observation = eqx.tree_at(lambda o: o.alive, observation, jnp.array([True, False, True]))
+        chosen, actions = jnp.array(rng.normal(size=3)), jnp.array([1, 0, 2])
+        mixer = config.build(SPEC, jax.random.key(3))
+
+        def loss(mixer: AbstractMixer, chosen: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+            out = mixer(chosen, chosen, observation, actions)
+            return out.q_tot[0] + 2 * out.regulariser, (out.q_tot[0], out.regulariser)
+
+        (weight_grad, chosen_grad), (q_tot, regulariser) = grads_of(loss, mixer, chosen)
+        weights, moment = by_name(mixer), moment_of(observation, actions)
+        assert all(array.dtype == (np.float64 if x64 else np.float32) for array in weights.values())
+        wanted = expected(config, weights, np.asarray(chosen, float), moment)
+        np.testing.assert_allclose(q_tot, wanted[0], rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(regulariser, wanted[1], rtol=tolerance, atol=tolerance)
+
+        def total(point: dict) -> complex:
+            point = dict(point)
+            value, penalty = expected(config, point, point.pop("chosen"), moment)
+            return value + 2 * penalty
+
+        found = {**by_name(weight_grad), "chosen": np.asarray(chosen_grad)}
+        exact = gradients(total, {**weights, "chosen": np.asarray(chosen)})
+        assert set(found) == set(exact)
+        for name, gradient in exact.items():
+            np.testing.assert_allclose(found[name], gradient, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def grads_of(loss: Any, mixer: AbstractMixer, chosen: jax.Array) -> Any:
+    arrays, rest = eqx.partition(mixer, eqx.is_inexact_array)
+    return jax.grad(lambda a, q: loss(eqx.combine(a, rest), q), argnums=(0, 1), has_aux=True)(arrays, chosen)
+
+
+def test_independent_hands_on() -> None:
+    observation = random_moment(SPEC, np.random.default_rng(0))
+    chosen = jnp.array([1.0, -2.0, 3.0])
+    mixer = Independent().build(SPEC, jax.random.key(0))
+    np.testing.assert_array_equal(mixer(chosen, chosen, observation, jnp.zeros(3, int)).q_tot, chosen)

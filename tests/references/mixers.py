@@ -1,0 +1,120 @@
+"""Mixers, one moment at a time and one agent at a time.
+
+Weights are in a dict: `query.1.weight` is the second layer of the query's network, (out, in), and for Qatten
+begins with an axis of heads.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tests.references.derivatives import Weights, elu, magnitude, relu, softmax
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """What mixers read."""
+
+    obs: np.ndarray
+    state: np.ndarray
+    units: np.ndarray
+    alive: np.ndarray
+    actions: np.ndarray
+
+    def feed(self, feed: str) -> np.ndarray:
+        return self.state if feed == "state" else np.concatenate(list(self.obs))
+
+
+def network(weights: Weights, name: str, x: np.ndarray, head: int | None = None) -> np.ndarray:
+    """Linear layers with rectified units between them."""
+    layer = 0
+    while f"{name}.{layer}.weight" in weights:
+        if layer > 0:
+            x = relu(x)
+        x = linear(weights, f"{name}.{layer}", x, head)
+        layer += 1
+    assert layer > 0, name
+    return x
+
+
+def linear(weights: Weights, name: str, x: np.ndarray, head: int | None = None) -> np.ndarray:
+    weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias")
+    if head is not None:
+        weight, bias = weight[head], None if bias is None else bias[head]
+    out = np.array([sum(w * v for w, v in zip(row, x, strict=True)) for row in weight])
+    return out if bias is None else out + bias
+
+
+def state_value(weights: Weights, x: np.ndarray) -> complex:
+    return network(weights, "value", x)[0] if "value.0.weight" in weights else 0.0
+
+
+def vdn(weights: Weights, chosen: np.ndarray, moment: Moment, *, feed: str = "state") -> complex:
+    return sum(chosen) + state_value(weights, moment.feed(feed))
+
+
+def qmix(weights: Weights, chosen: np.ndarray, moment: Moment, *, feed: str = "state") -> complex:
+    """Where a `.constant` is given, it takes the place of a hypernetwork's output."""
+    x = moment.feed(feed)
+
+    def produce(name: str) -> np.ndarray:
+        constant = weights.get(f"{name}.constant")
+        return network(weights, name, x) if constant is None else constant
+
+    mixed = chosen
+    if "hidden_weights.0.weight" in weights or "hidden_weights.constant" in weights:
+        signed, bias = produce("hidden_weights"), produce("hidden_bias")
+        embed = len(bias)
+        mixed = np.array(
+            [
+                elu(sum(q * magnitude(signed[i * embed + e]) for i, q in enumerate(chosen)) + bias[e])
+                for e in range(embed)
+            ]
+        )
+    final = produce("final_weights")
+    return sum(m * magnitude(w) for m, w in zip(mixed, final, strict=True)) + produce("value")[0]
+
+
+def qatten(
+    weights: Weights,
+    chosen: np.ndarray,
+    moment: Moment,
+    *,
+    nonlinear: bool = False,
+    dead: str = "keep",
+    regulariser: float = 0.0,
+    regulariser_form: str = "authors",
+    feed: str = "state",
+    keys: str = "units",
+) -> tuple[Any, Any]:
+    """Q_tot, and this moment's penalty."""
+    x = moment.feed(feed)
+    seen = moment.units if keys == "units" else moment.obs
+    living = {"keep": np.ones(len(chosen), bool), "alive": moment.alive, "action-0": moment.actions != 0}[dead]
+    heads = weights["key.weight"].shape[0]
+    head_weights = magnitude(network(weights, "head_weights", x)) if "head_weights.0.weight" in weights else [1] * heads
+    q_tot, penalty = state_value(weights, x), 0.0
+    for head in range(heads):
+        query = network(weights, "query", x, head)
+        logits = []
+        for i, utility in enumerate(chosen):
+            reads = np.append(seen[i], utility) if nonlinear else seen[i]
+            logits.append(sum(query * linear(weights, "key", reads, head)))
+        logits = np.array(logits)
+        scaled = logits / np.sqrt(len(query))
+        share = softmax(np.where(living, scaled, -1e8) if living.any() else np.zeros(len(chosen)))
+        q_tot = q_tot + head_weights[head] * sum(share * chosen)
+        if regulariser_form == "authors":
+            penalty = penalty + np.mean(logits**2)
+        elif moment.alive.any():
+            penalty = penalty + np.mean(scaled[moment.alive] ** 2)
+    return q_tot, regulariser * penalty
+
+
+def qlinear(weights: Weights, chosen: np.ndarray, moment: Moment) -> complex:
+    q_tot = state_value(weights, moment.state)
+    for i, utility in enumerate(chosen):
+        weight = network(weights, "weight", np.concatenate([moment.units[i], moment.state]))[0]
+        q_tot = q_tot + magnitude(weight) * utility
+    return q_tot
