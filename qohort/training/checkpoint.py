@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from qohort.errors import QohortError
@@ -62,19 +63,19 @@ def save(folder: Path, tree: Any, *, counters: Mapping[str, Any], keep: int) -> 
     """
     if keep < 1:
         raise QohortError(f"`keep` is {keep}; at least 1 checkpoint must be kept.")
-    counters = json.loads(json.dumps(counters))
+    plain: dict[str, Any] = json.loads(json.dumps(counters))
     entries, arrays = _stored(tree)
     needed = tensors.file_size(arrays) + 2 * len(json.dumps(entries)) + 65_536
     with disk.explained(folder, _SAVE, needed=needed):
         folder.mkdir(parents=True, exist_ok=True)
         _clean(folder)
         disk.require_space(folder, _SAVE, needed=needed)
-        final = _next_name(folder, counters["step"])
+        final = _next_name(folder, plain["step"])
         temporary = folder / f"{_WRITING}{final.name}-{os.getpid()}"
         try:
             temporary.mkdir()
             checksum = tensors.write(temporary / _ARRAYS, arrays)
-            disk.write_text(temporary / _MANIFEST, _manifest(entries, counters, temporary / _ARRAYS, checksum))
+            disk.write_text(temporary / _MANIFEST, _manifest(entries, plain, temporary / _ARRAYS, checksum))
             disk.sync_folder(temporary)
             _read_manifest(temporary, check_arrays=True)
             temporary.rename(final)
@@ -142,7 +143,7 @@ def _is_array(leaf: Any) -> bool:
 
 
 def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _stored(tree: Any) -> tuple[dict[str, dict[str, Any]], dict[str, AnyArray]]:

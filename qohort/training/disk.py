@@ -65,7 +65,7 @@ def require_space(path: Path, doing: str, *, needed: int) -> None:
 def size(count: int) -> str:
     """A number of bytes as people read it."""
     value, unit = float(count), "bytes"
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007  (the last unit is kept)
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
         if value < 1024 or unit == "TiB":
             break
         value /= 1024

@@ -136,7 +136,7 @@ def _host(array: AnyArray) -> np.ndarray:
 
 def _bytes(values: np.ndarray) -> memoryview:
     """The same memory as bytes (bfloat16 has no buffer protocol of its own)."""
-    return memoryview(values.reshape(-1).view(np.uint8))
+    return values.reshape(-1).view(np.uint8).data
 
 
 def _read_header(file: BinaryIO) -> tuple[dict[str, dict], int]:
