@@ -1,0 +1,1 @@
+"""Other libraries: their weights in, our results out."""
