@@ -36,12 +36,12 @@ def check_memory(env: AbstractEnv, feed: Replayed, *, environments: int, copies:
     each = f", {copies} times" if copies > 1 else ""
     says = (
         f"Replay: {frames:,} frames of {env.spec.name} ({feed.episodes:,} episodes, "
-        f"{environments} environment{'s' if environments > 1 else ''}{each}) take {readable(need)}"
+        f"{environments} environment{'s' if environments > 1 else ''}{each}) take {readable(float(need))}"
     )
     room = device_memory()
     if room is not None and need > room:
         raise QohortError(
-            f"{says}, but {jax.devices()[0].device_kind} has {readable(room)} free. Keep fewer episodes "
+            f"{says}, but {jax.devices()[0].device_kind} has {readable(float(room))} free. Keep fewer episodes "
             f"(--algorithm.feed.episodes {max(1, int(feed.episodes * 0.8 * room / need))}) or frames "
             "(--algorithm.feed.frames)."
         )

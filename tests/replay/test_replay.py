@@ -1,0 +1,177 @@
+"""The ring and its samplers, on a world whose every frame says where it comes from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from qohort.algorithms.value_decomposition import ValueDecomposition
+from qohort.errors import QohortError
+from qohort.mixers import VDN
+from qohort.networks.feedforward import FeedForward
+from qohort.replay import Replayed, Window, memory
+from qohort.replay.samplers import ready, sample
+from qohort.training.collect import collect, first_actors
+
+from tests.worlds import Clock
+
+ENVS = 3
+
+
+def played(feed: Replayed, steps: int, limit: int = 6):
+    env = Clock(limit)
+    algorithm = ValueDecomposition(mixer=VDN(), team=FeedForward(hidden=4), feed=feed, environments=ENVS)
+    learner = algorithm.init(env.spec, jax.random.key(0))
+    team = learner.params.team
+    actors = first_actors(env, team, environments=ENVS, key=jax.random.key(1))
+    ring = memory.make_ring(env, feed, ENVS)
+    _, ring, account = jax.jit(
+        lambda actors, ring: collect(
+            algorithm,
+            env,
+            team,
+            actors=actors,
+            ring=ring,
+            key=jax.random.key(2),
+            exploration=jnp.asarray(0.5),
+            steps=steps,
+        )
+    )(actors, ring)
+    return env, ring, account
+
+
+def drawn(feed: Replayed, steps: int, limit: int = 6, draws: int = 8) -> Window:
+    env, ring, _ = played(feed, steps, limit)
+    assert ready(ring, feed, env.spec)
+    keys = jax.random.split(jax.random.key(3), draws)
+    windows = [sample(key, ring, env, feed) for key in keys]
+    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves], axis=1), *windows)
+
+
+@pytest.mark.parametrize("steps", [40, 200])
+@pytest.mark.parametrize("frames", [None, 75])
+def test_windows_run_on_across_episodes(steps: int, frames: int | None):
+    window = drawn(Replayed(sampler="windows", batch=5, length=11, episodes=60, frames=frames), steps)
+    episode, time = window.observations.state[..., 0], window.observations.state[..., 1]
+    assert window.first[0].all()
+    assert window.first[1:].any(), "no window ran on into a second episode"
+    assert window.truncated.any()
+    assert window.terminated.any()
+    np.testing.assert_array_equal(window.first, time == 0)
+    for b in range(window.first.shape[1]):
+        for t in range(11):
+            closed = window.terminated[t, b] or (t > 0 and window.truncated[t - 1, b])
+            if closed:  # the next frame begins another episode
+                assert window.first[t + 1, b]
+            else:  # the same one goes on, the frame that the time limit left included
+                assert episode[t + 1, b] == episode[t, b]
+                assert time[t + 1, b] == time[t, b] + 1
+            held = t > 0 and window.truncated[t - 1, b]
+            assert window.valid[t, b] == (not held)
+            if held:
+                assert time[t, b] == 6
+                assert window.reward[t, b] == 0
+            else:
+                assert window.reward[t, b, 0] == pytest.approx(time[t, b] + window.actions[t, b, 0] / 10)
+            if window.first[t, b]:
+                assert (window.last_action[t, b] == -1).all()
+            else:
+                np.testing.assert_array_equal(window.last_action[t, b], window.actions[t - 1, b])
+    assert window.exploration[window.valid].min() == 0.5
+
+
+@pytest.mark.parametrize("steps", [40, 200])
+@pytest.mark.parametrize("frames", [None, 75])
+def test_episodes_are_whole_and_padded_with_zeros(steps: int, frames: int | None):
+    window = drawn(Replayed(sampler="episodes", batch=5, episodes=60, frames=frames), steps)
+    time, obs = window.observations.state[..., 1], window.observations.obs
+    lengths = window.valid.sum(axis=0)
+    assert set(lengths) == {1, 2, 3, 4, 5, 6}
+    assert window.truncated.any()
+    for b, length in enumerate(lengths):
+        cut = window.truncated[length - 1, b]
+        assert cut or window.terminated[length - 1, b]
+        assert not window.terminated[: length - 1, b].any()
+        assert window.valid[:length, b].all()
+        np.testing.assert_array_equal(time[:length, b], np.arange(length))
+        if cut:  # the state that the time limit left is there to bootstrap from
+            assert time[length, b] == length
+        beyond = length + int(cut)
+        assert not obs[beyond:, b].any()
+        assert not window.observations.avail[beyond:, b].any()
+        for array in (window.reward, window.actions, window.terminated, window.truncated):
+            assert not array[length:, b].any()
+        np.testing.assert_array_equal(window.last_action[1 : length + 1, b], window.actions[:length, b])
+        assert (window.last_action[0, b] == -1).all()
+        assert (window.last_action[length + 1 :, b] == -1).all()
+    assert window.first[0].all()
+    assert not window.first[1:].any()
+
+
+def test_a_batch_holds_different_episodes_and_old_ones_are_forgotten():
+    feed = Replayed(sampler="episodes", batch=8, episodes=8)
+    env, ring, _ = played(feed, 200)
+    window = sample(jax.random.key(0), ring, env, feed)
+    ids = np.asarray(window.observations.state[0, :, 0])
+    assert len(set(ids)) == 8
+    starts = np.asarray(ring.episode_start)
+    assert starts.min() > np.asarray(ring.written).min() - 8 * 7
+
+
+def test_the_account_counts_finished_episodes():
+    _, ring, account = played(Replayed(batch=5, episodes=400), 100)
+    assert account.episodes == ring.finished
+    lengths = np.asarray(ring.episode_length)[: int(ring.finished)]
+    assert account.sums["length"] == lengths.sum()
+    assert account.sums["late"] == (lengths > 3).sum()
+    assert int(account.faults["reward"]) == int(account.faults["avail"]) == 0
+
+
+def test_drawing_waits_until_there_are_enough():
+    feed = Replayed(batch=30, episodes=60)
+    env, ring, _ = played(feed, 10)
+    assert int(ring.finished) < 30
+    assert not ready(ring, feed, env.spec)
+
+
+def test_every_episode_is_drawn_equally_often():
+    feed = Replayed(batch=4, episodes=16)
+    env, ring, _ = played(feed, 120)
+    keys = jax.random.split(jax.random.key(5), 3000)
+    ids = jax.vmap(lambda key: sample(key, ring, env, feed).observations.state[0, :, 0])(keys)
+    _, counts = np.unique(np.asarray(ids), return_counts=True)
+    assert len(counts) == 16
+    np.testing.assert_allclose(counts / counts.sum(), 1 / 16, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"batch": 0}, "feed.batch is 0"),
+        ({"episodes": -5}, "feed.episodes is -5"),
+        ({"batch": 64, "episodes": 32}, "only 32 episodes are kept"),
+        ({"length": 5}, "whole episodes"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict, says: str):
+    with pytest.raises(QohortError, match=says):
+        Replayed(**settings)
+
+
+def test_a_ring_too_small_for_one_window_is_refused():
+    feed = Replayed(frames=30, sampler="windows", length=11)
+    with pytest.raises(QohortError, match=r"frames is 30.*Give at least 60"):
+        feed.frames_each(Clock(6).spec, 3)
+
+
+def test_memory_is_told_before_it_is_taken(monkeypatch: pytest.MonkeyPatch):
+    env, feed = Clock(6), Replayed(episodes=100)
+    shapes = memory.ring_shapes(env, feed, 2)
+    ring = memory.make_ring(env, feed, 2)
+    real = sum(leaf.nbytes for leaf in jax.tree.leaves(ring))
+    assert memory.bytes_of(shapes) == real
+    says = memory.check_memory(env, feed, environments=2, copies=1)
+    assert "100 episodes" in says
+    assert memory.readable(float(real)) in says
+    monkeypatch.setattr(memory, "device_memory", lambda: real - 1)
+    with pytest.raises(QohortError, match=r"has .* free.*feed.episodes \d+"):
+        memory.check_memory(env, feed, environments=2, copies=1)
