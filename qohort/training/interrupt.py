@@ -30,7 +30,7 @@ class Interrupt:
     def __enter__(self) -> "Interrupt":
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` and background jobs asked not to be told
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell tells its background jobs
                     self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -1,0 +1,93 @@
+"""Where a run came from: versions, devices, revision, command."""
+
+import datetime
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+_PACKAGES = ("qohort", "jax", "jaxlib", "equinox", "optax", "numpy")
+_DECISIVE = ("versions", "devices", "cpus")
+"""What must be equal for a resumed run to be the same bit for bit."""
+
+
+def describe() -> dict[str, Any]:
+    """All that could explain why a number is what it is."""
+    devices = jax.devices()
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "folder": os.getcwd(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "platform": platform.platform(),
+        "cpus": cpu_count(),
+        "devices": {"kind": devices[0].device_kind, "platform": devices[0].platform, "count": len(devices)},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "git": git_revision(Path.cwd()),
+    }
+
+
+def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """A sentence if a run that goes on here may differ in the last bits from one that was never stopped."""
+    changes: list[str] = []
+    for name in _DECISIVE:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            keys = dict.fromkeys((*old, *new))
+            label = {key: f"device {key}" if name == "devices" else key for key in keys}
+            changes += [f"{label[key]} {old.get(key)} → {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
+        elif old != new:
+            changes.append(f"{name} {old} → {new}")
+    if not changes:
+        return None
+    return (
+        f"This run was started elsewhere ({', '.join(changes)}): it goes on, but may differ in the last bits from one "
+        "that was never stopped."
+    )
+
+
+def cpu_count() -> int:
+    """The processors that this process may use; XLA splits its sums by them."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def git_revision(folder: Path) -> dict[str, Any] | None:
+    """The commit of the repository around a folder, and whether files that git knows were changed since."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "changed": None if changed is None else bool(changed)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,212 @@
+"""One run, one folder: its settings, where it came from, and the lock that keeps a second process out.
+
+`config.json`
+    The resolved configuration.
+`environment.json`
+    Versions, device, revision and command, once for every process that worked here.
+`finished.json`
+    There when the run is complete.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import socket
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from qohort.errors import QohortError
+from qohort.training import disk, provenance, settings
+
+CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
+_OPEN = "use the run folder"
+
+
+class RunFolder:
+    """A run folder that this process alone writes to; made by `RunFolder.open`."""
+
+    def __init__(self, path: Path, *, lock: BinaryIO, notes: list[str], resumed: bool) -> None:
+        self.path = path
+        self.notes = notes
+        """Sentences for the person who started this: what changed since the run began."""
+        self.resumed = resumed
+        """Whether the folder held this run already."""
+        self._lock = lock
+
+    @staticmethod
+    def open(path: Path, config: Mapping[str, Any], *, fresh: bool, may_change: Collection[str] = ()) -> "RunFolder":
+        """Take a folder for a run.
+
+        Args:
+            path: the folder; made if it is not there.
+            config: the resolved configuration as plain data.
+            fresh: if the folder is taken, use `path-2`, `path-3`, ... Nothing is ever deleted.
+            may_change: dotted names of settings that a resumed run may have others of; a name covers all below it.
+        """
+        path = path.expanduser()
+        with disk.explained(path, _OPEN):
+            path = _make_fresh(path) if fresh else path
+            path.mkdir(parents=True, exist_ok=True)
+            _check_ours(path)
+            lock, notes = _take_lock(path)
+            try:
+                resumed = (path / CONFIG).exists()
+                notes += _settle_config(path, config, may_change)
+                if not (path / FINISHED).exists():
+                    notes += _settle_environment(path)
+            except BaseException:
+                lock.close()
+                raise
+        return RunFolder(path, lock=lock, notes=notes, resumed=resumed)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def finished(self) -> dict[str, Any] | None:
+        """What `finish` was told, or None while there is something left to do."""
+        if not (self.path / FINISHED).exists():
+            return None
+        return _read(self.path / FINISHED)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Mark the run as complete."""
+        with disk.explained(self.path, "write to the run folder"):
+            disk.replace_json(self.path / FINISHED, dict(summary))
+
+    def reopen(self) -> None:
+        """Take the mark away: a finished run is given more steps."""
+        with disk.explained(self.path, "write to the run folder"):
+            (self.path / FINISHED).unlink(missing_ok=True)
+            self.notes += _settle_environment(self.path)
+
+    def close(self) -> None:
+        """Let the next process in."""
+        self._lock.close()
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def default_path(root: Path, *, world: str, algorithm: str, digest: str) -> Path:
+    """`root/<world>/<algorithm>-<hash>`, whatever characters are in the names."""
+    parts = [_clean(part) for part in world.split("/")]
+    return root.joinpath(*([part for part in parts if part.strip(".")] or ["world"])) / f"{_clean(algorithm)}-{digest}"
+
+
+def latest(path: Path) -> Path:
+    """The newest of `path`, `path-2`, `path-3`, ...: what the same command, without `--fresh`, goes on with."""
+    newest, number = path, 2
+    while (beside := path.with_name(f"{path.name}-{number}")).is_dir():
+        newest, number = beside, number + 1
+    return newest
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of a run folder, which may be in use."""
+    if not (path / CONFIG).is_file():
+        raise QohortError(f"{path} is not a run folder: there is no {CONFIG} in it.")
+    return _read(path / CONFIG)
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^\w.=+-]", "-", name)
+
+
+def _make_fresh(path: Path) -> Path:
+    """A folder that nobody has used; making it claims it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside, number = path, 1
+    while True:
+        try:
+            beside.mkdir()
+            return beside
+        except FileExistsError:
+            number += 1
+            beside = path.with_name(f"{path.name}-{number}")
+
+
+def _check_ours(path: Path) -> None:
+    strangers = [item.name for item in path.iterdir() if not item.name.startswith(".")]
+    if strangers and CONFIG not in strangers:
+        raise QohortError(
+            f"{path} is not a run folder: it holds {sorted(strangers)[0]!r} and no {CONFIG}. Choose a folder that is "
+            "empty or not there yet."
+        )
+
+
+def _take_lock(path: Path) -> tuple[BinaryIO, list[str]]:
+    """The lock, which the system lets go of when this process ends, however it ends."""
+    import fcntl
+
+    lock = (path / LOCK).open("a+b", buffering=0)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with lock:
+            raise QohortError(
+                f"{path} is in use by {_holder(lock)}. Wait until that run ends or stop it; to start another run "
+                "beside it, give `--fresh`."
+            ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            lock.close()
+            raise
+        return lock, [f"The file system of {path} has no locks: take care that only one process uses this folder."]
+    lock.truncate(0)
+    lock.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+    return lock, []
+
+
+def _holder(lock: BinaryIO) -> str:
+    lock.seek(0)
+    with contextlib.suppress(ValueError, KeyError):
+        holder = json.loads(lock.read())
+        return f"process {holder['pid']} on {holder['host']}"
+    return "another process"
+
+
+def _settle_config(path: Path, config: Mapping[str, Any], may_change: Collection[str]) -> list[str]:
+    """Keep the configuration, or refuse one that is another run."""
+    if not (path / CONFIG).exists():
+        disk.replace_json(path / CONFIG, dict(config))
+        return []
+    changes = settings.differences(_read(path / CONFIG), config)
+    allowed, refused = settings.split_differences(changes, may_change)
+    if refused:
+        raise QohortError(
+            f"{path} holds a run with other settings: {settings.listed(refused)}. Give the settings it was started "
+            "with, choose another folder, or start a run beside it with `--fresh`."
+        )
+    if not allowed:
+        return []
+    disk.replace_json(path / CONFIG, dict(config))
+    return [f"Settings changed since this run was started: {settings.listed(allowed)}."]
+
+
+def _settle_environment(path: Path) -> list[str]:
+    """Add this process to the list; say so if it is not like the one before."""
+    now = provenance.describe()
+    before: list[dict[str, Any]] = []
+    with contextlib.suppress(QohortError, KeyError, TypeError, FileNotFoundError):
+        before = list(_read(path / ENVIRONMENT)["processes"])
+    disk.replace_json(path / ENVIRONMENT, {"processes": [*before, now]})
+    note = provenance.drift(before[-1], now) if before else None
+    return [note] if note else []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise QohortError(f"{path} is damaged: it is not the JSON that was written. Put it back, or use `--fresh`.")
+    return content
