@@ -1,0 +1,1 @@
+"""Published implementations' own numbers, read from `.npz` files, against ours."""

@@ -1,0 +1,221 @@
+"""A learner file: everything on the way to the loss, gradients, and two steps of the optimiser."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.value_decomposition import Params, ValueDecomposition, ValueLearner
+from qohort.estimators.exploration import greedy
+from qohort.interop.pymarl import agent_from_pymarl, to_pymarl
+from qohort.networks.recurrent import Recurrent
+from qohort.replay.window import Window
+from qohort.spec import EnvSpec
+from tests.golden.cases import Golden
+from tests.golden.comparison import Comparison
+from tests.golden.mixer_cases import add_gradient
+from tests.golden.worlds import batch_spec, learner_mixer_of, window_of
+
+
+def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> None:
+    spec = batch_spec(golden)
+    settings = golden.meta["variants"][variant]
+    config = config_of(golden, settings, exact=comparison.x64)
+    params, target = (params_of(golden, net, spec) for net in ("param", "target"))
+    learner = ValueLearner(
+        params=params,
+        target=target,
+        opt_state=config.optimiser.init(params),
+        learning_rate=jnp.asarray(config.optimiser.learning_rate),
+        updates=jnp.zeros((), jnp.int32),
+    )
+    window = window_of(golden, spec)
+    last = jnp.array(golden.arrays["batch/actions"][:, -1, :, 0])
+    prefix = f"f64/{variant}/" if comparison.x64 else f"{variant}/"
+    stored = golden.under(prefix)
+
+    out = run(config, learner, window, last)
+    comparison.add("value", "loss", out["loss"], stored["loss"])
+    comparison.add("gradient", "grad_norm", out["grad_norm"], stored["grad_norm"])
+    compare_middle(golden, variant, comparison, found=out["middle"], stored=stored)
+
+    weights = golden.under("param/")
+    for term, gradient in (("grad", out["gradient"]), ("grad_of_attend_mag_reg", out["regulariser_gradient"])):
+        ours = named(golden, gradient)
+        largest = max(np.abs(array).max(initial=0.0) for array in ours.values())
+        if any(name.startswith(f"{term}/") for name in stored):
+            for name in weights:
+                wanted = stored.get(f"{term}/{name}")
+                add_gradient(comparison, f"{term}/{name}", ours.get(name), wanted=wanted, largest=largest)
+
+    after = [learner.params, out["learner"].params]
+    if any(name.startswith("step2/") for name in stored) or "step2_loss" in stored:
+        second = run(config, out["learner"], window, last)
+        comparison.add("value", "step2_loss", second["loss"], stored["step2_loss"])
+        after.append(second["learner"].params)
+    free = undecided(golden, variant, stored)
+    compare_steps(golden, comparison, after=after, stored=stored, free=free, rate=config.optimiser.learning_rate)
+
+
+def config_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> ValueDecomposition:
+    """The published settings. In their double precision γ(1 − d) is still formed in single precision."""
+    second = any("nq_learner" in name for name in golden.meta["classes"])
+    adam = settings.get("optimizer", golden.setting("optimizer", default="rmsprop")) == "adam"
+    gamma = golden.setting("gamma", default=0.99)
+    q_lambda = settings.get("q_lambda", golden.setting("q_lambda", default=False))
+    chained = "q-lambda-pymarl2" if q_lambda else "td-lambda"
+    return ValueDecomposition(
+        gamma=float(np.float32(gamma)) if exact else gamma,
+        double_q=settings.get("double_q", golden.setting("double_q", default=True)),
+        estimator=chained if second else "one-step",
+        td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
+        loss_scale=0.5 if second else 1.0,
+        optimiser=Optimiser(
+            kind="adam" if adam else "rmsprop",
+            learning_rate=float(golden.setting("lr", default=5e-4)),
+            eps=1e-8 if adam else float(golden.setting("optim_eps", default=1e-5)),
+            clip=float(golden.setting("grad_norm_clip", default=10)),
+        ),
+    )
+
+
+def params_of(golden: Golden, net: str, spec: EnvSpec) -> Params:
+    agent = golden.under(f"{net}/agent.")
+    seen = Recurrent(
+        hidden=agent["fc1.weight"].shape[0],
+        last_action=golden.setting("obs_last_action", default=True),
+        agent_id=golden.setting("obs_agent_id", default=True),
+    )
+    return Params(
+        team=agent_from_pymarl(agent, spec, seen), mixer=learner_mixer_of(golden, golden.under(f"{net}/mixer."), spec)
+    )
+
+
+def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
+    """The arrays under their names in the file."""
+    dialect = "pymarl2" if "pymarl2" in golden.meta["repository"] else "pymarl"
+    arrays = {f"agent.{name}": array for name, array in to_pymarl(params.team).items()}
+    if jax.tree.leaves(params.mixer):
+        arrays |= {f"mixer.{name}": array for name, array in to_pymarl(params.mixer, dialect).items()}
+    return arrays
+
+
+@eqx.filter_jit
+def run(config: ValueDecomposition, learner: ValueLearner, window: Window, last: jax.Array) -> dict[str, Any]:
+    """One update, and what can be seen on the way."""
+    params, target = learner.params, learner.target
+    (loss, looked), gradient = jax.value_and_grad(config.loss, has_aux=True)(params, target, window)
+    regulariser_gradient = jax.grad(lambda p: config.loss(p, target, window)[1]["regulariser"])(params)
+    updated, metrics = config.update(learner, window, jax.random.key(0))
+
+    seen, batch = window.observations, window.first.shape[1]
+    live, behind = (net.team(net.team.initial(batch), window.view, window.first)[0] for net in (params, target))
+    best = greedy(live.values if config.double_q else behind.values, seen.avail)
+    taken = jnp.concatenate([window.actions, last[None]])
+
+    def mixed(net: Params, utilities: jax.Array, actions: jax.Array) -> jax.Array:
+        return jax.vmap(jax.vmap(net.mixer))(utilities, utilities, seen, actions).q_tot
+
+    target_chosen = pick(behind.values, best)
+    middle = {
+        "q_agents": live.values,
+        "hidden": live.features,
+        "q_agents_target": behind.values,
+        "greedy_actions": best[..., None],
+        "q_chosen": pick(live.values, taken)[:-1],
+        "q_target_chosen": target_chosen,
+        "q_tot": looked["q_tot"],
+        "q_tot_target": mixed(target, target_chosen, best),
+        "q_tot_target_taken": mixed(target, pick(behind.values, taken), taken),
+        "targets": looked["target"],
+        "td_error": looked["td_error"],
+        "mask": window.valid[..., None],
+        "attend_mag_reg": looked["regulariser"],
+    }
+    if "mixer/entropies" in looked:
+        middle["head_entropies"] = jnp.mean(looked["mixer/entropies"], axis=(0, 1))
+    return {
+        "loss": loss,
+        "grad_norm": metrics["grad_norm"],
+        "gradient": gradient,
+        "regulariser_gradient": regulariser_gradient,
+        "learner": updated,
+        "middle": middle,
+    }
+
+
+def pick(values: jax.Array, actions: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(values, actions[..., None], axis=-1)[..., 0]
+
+
+def compare_middle(
+    golden: Golden, variant: str, comparison: Comparison, *, found: dict[str, Any], stored: dict[str, np.ndarray]
+) -> None:
+    """Values where they count: at filled frames, or at steps in the mask; utilities of available actions."""
+    filled = golden.arrays["batch/filled"][..., 0] > 0
+    mask = golden.arrays[f"{variant}/mid/mask"][..., 0] > 0
+    avail = golden.arrays["batch/avail_actions"] > 0
+    for path, wanted in stored.items():
+        name = path.removeprefix("mid/")
+        if name == path:
+            continue
+        if name not in found:
+            comparison.left_out.append(path)
+            continue
+        ours = np.asarray(found[name])
+        if ours.ndim < 2:
+            comparison.add("value", path, ours, wanted)
+            continue
+        ours = np.swapaxes(ours, 0, 1)
+        where = filled if wanted.shape[1] == filled.shape[1] else mask
+        frames = slice(ours.shape[1] - wanted.shape[1], None)
+        if name == "q_agents_target":
+            where = where[..., None, None] & avail[:, frames]
+        comparison.add("value", path, ours[:, frames], wanted, where)
+
+
+def undecided(golden: Golden, variant: str, stored: dict[str, np.ndarray]) -> set[str]:
+    """Weights whose gradient is rounding noise, by what `meta` says or because it is 1e-6 of the largest and less.
+
+    Adam makes of noise a step of up to the learning rate, in a direction that means nothing; the loss does not
+    depend on these weights.
+    """
+    told = golden.meta.get("rounding_sensitive", {}).get(variant, ())
+    exact = golden.under(f"f64/{variant}/grad/") or {
+        name.removeprefix("grad/"): array for name, array in stored.items() if name.startswith("grad/")
+    }
+    largest = max(np.abs(array).max(initial=0.0) for array in exact.values())
+    return set(told) | {name for name, array in exact.items() if np.abs(array).max(initial=0.0) < 1e-12 * largest}
+
+
+def compare_steps(
+    golden: Golden,
+    comparison: Comparison,
+    *,
+    after: list[Params],
+    stored: dict[str, np.ndarray],
+    free: set[str],
+    rate: float,
+) -> None:
+    """What each update changed."""
+    start = {name: np.asarray(array, float) for name, array in golden.under("param/").items()}
+    ours = [named(golden, params) for params in after]
+    theirs = [start, *({name: stored.get(f"step{i}/{name}") for name in start} for i in (1, 2))]
+    for i in range(1, len(after)):
+        for name in start:
+            before, wanted = theirs[i - 1][name], theirs[i][name]
+            if wanted is None or before is None:
+                continue
+            change = np.asarray(wanted, float) - before
+            label = f"step{i}/{name}"
+            if name not in ours[i]:
+                comparison.bound("step", label, np.abs(change).max(initial=0.0), 1e-12)
+                continue
+            moved = np.asarray(ours[i][name], float) - np.asarray(ours[i - 1][name], float)
+            if name in free:
+                comparison.bound("step", label, np.abs(moved).max(initial=0.0), rate * (1 + 1e-3))
+            else:
+                comparison.add("step", label, moved, change)
