@@ -46,9 +46,7 @@ def first_state(algorithm: AbstractAlgorithm, env: AbstractEnv, key: PRNGKeyArra
     learner = algorithm.init(env.spec, key_init)
     return TrainState(
         learner=learner,
-        actors=first_actors(
-            env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset
-        ),
+        actors=first_actors(env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset),
         ring=make_ring(env, algorithm.feed, algorithm.environments),
         key=key_train,
         owed=jnp.zeros((), jnp.int32),

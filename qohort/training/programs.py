@@ -4,7 +4,6 @@ import collections
 from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -57,6 +56,12 @@ class Programs:
         rates = Rates(exploration=jnp.asarray(exploration), learning_rate=jnp.asarray(learning_rate))
         return self._chunk(self._env, state, rates)
 
+    def report_shapes(self, state: TrainState) -> Report:
+        """What a chunk will report, without running it; its trace is used again."""
+        rate = jnp.zeros(())
+        _, report = self._chunk.trace(self._env, state, Rates(exploration=rate, learning_rate=rate)).out_info
+        return report
+
     def evaluate(self, team: AbstractTeam, keys: Sequence[Array], *, episodes: int) -> Scores:
         """Scores by episode, with a leading axis of seeds."""
         key = jnp.stack(keys) if self._together else keys[0]
@@ -68,7 +73,3 @@ def by_seed(report: Report, *, together: bool) -> Report:
     """A report on the host, with a leading axis of seeds."""
     on_host = jax.device_get(report)
     return on_host if together else jax.tree.map(lambda leaf: leaf[None], on_host)
-
-
-def arrays_of(tree: Any) -> Any:
-    return eqx.filter(tree, eqx.is_array)

@@ -48,9 +48,9 @@ class Run:
     """Seconds between two checkpoints; one is made at the end and on interruption in any case."""
     keep: int = 2
     """How many of the newest checkpoints stay."""
-    root: pathlib.Path = pathlib.Path("runs")
+    root: str | pathlib.Path = pathlib.Path("runs")
     """Where run folders are made: ROOT/WORLD/ALGORITHM-HASH."""
-    folder: pathlib.Path | None = None
+    folder: str | pathlib.Path | None = None
     """The run folder itself, instead of one under `root`."""
     fresh: bool = False
     """Start a new run beside an existing one instead of resuming it."""

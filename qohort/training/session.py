@@ -1,0 +1,339 @@
+"""One seed from beginning to end, or several seeds that train together."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qohort.algorithms.base import AbstractAlgorithm
+from qohort.envs.base import AbstractEnv
+from qohort.errors import QohortError
+from qohort.networks.base import AbstractTeam
+from qohort.training import checkpoint, disk
+from qohort.training.chunk import Report, TrainState
+from qohort.training.evaluation import evaluation_key
+from qohort.training.programs import Programs, by_seed
+from qohort.training.progress import Display
+from qohort.training.records import Records
+from qohort.training.run import Grid, Run
+from qohort.training.sinks import TensorBoard
+from qohort.training.tally import Tally, metric_name
+
+ABSOLUTE_STREAM = 1 << 20
+"""Evaluation indices from here on belong to the absolute metric."""
+
+ABSOLUTE_FILE = "absolute.json"
+
+
+class Interrupted(Exception):  # noqa: N818  (not an error: somebody asked)
+    """The run was asked to stop, and has: everything is saved."""
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a run stands: plain numbers that a checkpoint keeps beside the arrays."""
+
+    best: list[float | None]
+    """The greatest mean return of an evaluation, by seed."""
+    tally: list[Tally]
+    """What is not yet in the metric files, by seed."""
+    step: int = 0
+    evaluated: int = -1
+    """The step of the newest evaluation."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a session works with; the same for all sessions of a run."""
+
+    algorithm: AbstractAlgorithm
+    env: AbstractEnv
+    programs: Programs
+    run: Run
+    grid: Grid
+    folder: Path
+    display: Display
+    stop: Callable[[], bool]
+    """Whether somebody asked to stop."""
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where the metrics of a seed lie."""
+    return folder / f"seed-{seed}"
+
+
+def checkpoint_folder(folder: Path, seeds: Sequence[int]) -> Path:
+    """Where a session saves: in the seed's folder, or in one of its own if seeds train together."""
+    if len(seeds) == 1:
+        return seed_folder(folder, seeds[0]) / "checkpoints"
+    return folder / f"seeds-{seeds[0]}-to-{seeds[-1]}" / "checkpoints"
+
+
+class Session:
+    """Chunks, metrics, evaluations and checkpoints of one group of seeds.
+
+    The order at every grid point is fixed: line of metrics, evaluation, then the next chunk. A checkpoint
+    may come between any two chunks and carries what is not yet written, so a resumed run writes the same.
+    """
+
+    def __init__(self, setting: Setting, seeds: Sequence[int], *, together: bool) -> None:
+        self._setting = setting
+        self._seeds = tuple(seeds)
+        self._together = together
+        self._folder = checkpoint_folder(setting.folder, seeds)
+        self._state = setting.programs.begin(seeds)
+        self._best = jax.tree.map(jnp.copy, self._team())
+        self._place = Place(best=[None] * len(seeds), tally=[Tally() for _ in seeds])
+        self._counters: dict[str, Any] = {}
+        self._resume()
+        self._records = [self._open_records(lane) for lane in range(len(seeds))]
+        self._saved_at = time.monotonic()
+        self._clock = _Clock()
+
+    def run(self) -> dict[int, dict[str, float]]:
+        """Train to the end and return the absolute metric of every seed."""
+        try:
+            while True:
+                self._write_due()
+                if self._place.step >= self._setting.grid.steps:
+                    break
+                self._pause_if_asked()
+                self._advance()
+                if time.monotonic() - self._saved_at >= self._setting.run.checkpoint_every:
+                    self.save()
+            self.save()
+            self._setting.display.done(self._name())
+            return self._absolute()
+        finally:
+            for records in self._records:
+                records.close()
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self._counters = {
+            **dataclasses.asdict(self._place),
+            "seeds": list(self._seeds),
+            "positions": [records.position() for records in self._records],
+        }
+        tree = {"train": self._state, "best": self._best}
+        checkpoint.save(self._folder, tree, counters=self._counters, keep=self._setting.run.keep)
+        self._saved_at = time.monotonic()
+
+    def _resume(self) -> None:
+        if not checkpoint.paths(self._folder):
+            return
+        loaded = checkpoint.load(self._folder, {"train": self._state, "best": self._best})
+        for note in loaded.notes:
+            self._setting.display.say(note)
+        self._state, self._best = loaded.tree["train"], loaded.tree["best"]
+        self._counters = loaded.counters
+        self._place = Place(
+            best=loaded.counters["best"],
+            tally=[Tally(**tally) for tally in loaded.counters["tally"]],
+            step=loaded.counters["step"],
+            evaluated=loaded.counters["evaluated"],
+        )
+        if self._place.step < self._setting.grid.steps:
+            self._setting.display.say(f"{self._name()}: going on from step {self._place.step:,}.")
+
+    def _open_records(self, lane: int) -> Records:
+        seed = self._seeds[lane]
+        folder = seed_folder(self._setting.folder, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        positions = self._counters["positions"][lane] if self._counters else None
+        resumed_at = self._place.step if self._counters else None
+        sinks = (
+            [TensorBoard(self._setting.folder / "tensorboard", resumed_at=resumed_at)]
+            if self._setting.run.tensorboard
+            else []
+        )
+        return Records(
+            folder, columns=self._columns(), positions=positions, sinks=sinks, say=self._setting.display.say
+        )
+
+    def _columns(self) -> list[str]:
+        """Every number that a line of metrics can have."""
+        report = self._setting.programs.report_shapes(self._state)
+        played = [metric_name(name) for name in report.played.sums]
+        train = [*played, *report.learnt, "episodes", "updates", "exploration", "learning_rate"]
+        return [*(f"train/{name}" for name in train), *(f"eval/{name}" for name in played)]
+
+    def _advance(self) -> None:
+        """One chunk."""
+        setting, place = self._setting, self._place
+        exploration = setting.algorithm.exploration().at(place.step)
+        learning_rate = setting.algorithm.learning_rate().at(place.step)
+        self._state, report = setting.programs.chunk(
+            self._state, exploration=exploration, learning_rate=learning_rate
+        )
+        report = by_seed(report, together=self._together)
+        _refuse_faults(report, setting.env.spec.name, before=place.step + setting.grid.chunk)
+        for lane, tally in enumerate(place.tally):
+            tally.add(report, lane)
+        self._clock.count(setting.grid.chunk * len(self._seeds), int(report.updates.sum()))
+        place.step += setting.grid.chunk
+        self._show(report)
+
+    def _write_due(self) -> None:
+        """Metrics and evaluation of this grid point, if it is one and they are not written yet."""
+        place, grid = self._place, self._setting.grid
+        if place.step % grid.log_every == 0 and any(tally.played for tally in place.tally):
+            self._log()
+        if place.step % grid.eval_every == 0 and place.evaluated < place.step:
+            self._evaluate()
+
+    def _log(self) -> None:
+        place, algorithm = self._place, self._setting.algorithm
+        rates = {
+            "train/exploration": algorithm.exploration().at(place.step),
+            "train/learning_rate": algorithm.learning_rate().at(place.step),
+        }
+        timing = self._clock.lap()
+        for lane, seed in enumerate(self._seeds):
+            self._records[lane].write(seed, place.step, {**place.tally[lane].means(), **rates})
+            self._records[lane].time(seed, place.step, timing)
+        place.tally = [Tally() for _ in self._seeds]
+
+    def _evaluate(self) -> None:
+        """Greedy episodes of the present team; the best team so far is kept."""
+        place, setting = self._place, self._setting
+        index = place.step // setting.grid.eval_every
+        keys = [evaluation_key(seed, index) for seed in self._seeds]
+        team = self._team()
+        scores = setting.programs.evaluate(team, keys, episodes=setting.run.eval_episodes)
+        scores = {name: np.asarray(value) for name, value in scores.items()}
+        better = [False] * len(self._seeds)
+        for lane, seed in enumerate(self._seeds):
+            mine = {name: value[lane] for name, value in scores.items()}
+            self._records[lane].write(seed, place.step, _scores_line(mine))
+            mean, best = float(mine["return"].mean()), place.best[lane]
+            better[lane] = best is None or mean > best
+            if better[lane]:
+                place.best[lane] = mean
+        self._best = self._choose(better, team)
+        place.evaluated = place.step
+        self._clock.skip()
+        shown = {name: float(value.mean()) for name, value in scores.items()}
+        self._setting.display.evaluated(self._name(), step=place.step, scores=shown)
+
+    def _choose(self, better: list[bool], team: AbstractTeam) -> AbstractTeam:
+        """The weights of the seeds that got better, the kept ones of the others. Never an alias of donated buffers."""
+        if not self._together:
+            return jax.tree.map(jnp.copy, team) if better[0] else self._best
+        rows = jnp.asarray(better)
+
+        def pick(new: Any, old: Any) -> Any:
+            return jnp.where(rows.reshape(rows.shape + (1,) * (new.ndim - 1)), new, old)
+
+        return jax.tree.map(pick, team, self._best)
+
+    def _absolute(self) -> dict[int, dict[str, float]]:
+        """The best policy over many episodes, on streams that no other evaluation uses."""
+        setting = self._setting
+        rounds = []
+        for index in range(setting.run.absolute_factor):
+            keys = [evaluation_key(seed, ABSOLUTE_STREAM + index) for seed in self._seeds]
+            scores = setting.programs.evaluate(self._best, keys, episodes=setting.run.eval_episodes)
+            rounds.append({name: np.asarray(value) for name, value in scores.items()})
+        means: dict[int, dict[str, float]] = {}
+        for lane, seed in enumerate(self._seeds):
+            every = {name: np.concatenate([scores[name][lane] for scores in rounds]) for name in rounds[0]}
+            line = {"seed": seed, "steps": self._place.step, **_scores_line(every)}
+            disk.replace_json(seed_folder(setting.folder, seed) / ABSOLUTE_FILE, line)
+            means[seed] = {metric_name(name): float(value.mean()) for name, value in every.items()}
+        return means
+
+    def _pause_if_asked(self) -> None:
+        if self._setting.stop():
+            self.save()
+            raise Interrupted(
+                f"{self._name()}: stopped at step {self._place.step:,} of {self._setting.grid.steps:,}; everything is "
+                f"saved in {self._setting.folder}. The same command goes on from here."
+            )
+
+    def _team(self) -> AbstractTeam:
+        return self._setting.algorithm.team_of(self._state.learner)
+
+    def _name(self) -> str:
+        if len(self._seeds) == 1:
+            return f"seed {self._seeds[0]}"
+        return f"seeds {self._seeds[0]}-{self._seeds[-1]}"
+
+    def _show(self, report: Report) -> None:
+        episodes = int(report.played.episodes.sum())
+        figures = {"steps/s": self._clock.steps_per_second()}
+        if episodes:
+            means = {name: float(total.sum()) / episodes for name, total in report.played.sums.items()}
+            figures["return"] = means["return"]
+            figures |= {"win rate": means["won"]} if "won" in means else {}
+        if report.updates.sum():
+            figures["loss"] = float(report.learnt["loss"].mean())
+        self._setting.display.update(
+            self._name(), step=self._place.step, total=self._setting.grid.steps, figures=figures
+        )
+
+
+class _Clock:
+    """Throughput of play and learning; evaluations and checkpoints do not count."""
+
+    def __init__(self) -> None:
+        self._begun = self._mark = time.perf_counter()
+        self._steps = self._updates = 0
+        self._seconds = 0.0
+        self._rate = 0.0
+
+    def skip(self) -> None:
+        """What happened since the last count was something else."""
+        self._mark = time.perf_counter()
+
+    def count(self, steps: int, updates: int) -> None:
+        now = time.perf_counter()
+        self._steps += steps
+        self._updates += updates
+        self._seconds += now - self._mark
+        self._rate = steps / max(now - self._mark, 1e-9) if not self._rate else self._rate
+        self._rate += 0.1 * (steps / max(now - self._mark, 1e-9) - self._rate)
+        self._mark = now
+
+    def steps_per_second(self) -> float:
+        return self._rate
+
+    def lap(self) -> dict[str, float]:
+        """Figures since the last lap."""
+        seconds = max(self._seconds, 1e-9)
+        figures = {
+            "seconds": time.perf_counter() - self._begun,
+            "steps_per_second": self._steps / seconds,
+            "updates_per_second": self._updates / seconds,
+        }
+        self._steps = self._updates = 0
+        self._seconds = 0.0
+        return figures
+
+
+def _scores_line(scores: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Means under the names that plots use, and the value of every episode."""
+    means = {f"eval/{metric_name(name)}": float(value.mean()) for name, value in scores.items()}
+    return {**means, **{f"episodes/{name}": value.tolist() for name, value in scores.items()}}
+
+
+def _refuse_faults(report: Report, world: str, *, before: int) -> None:
+    """Stop where the world broke its contract: what would be learned from it is worthless."""
+    faults = {name: int(count.sum()) for name, count in report.played.faults.items()}
+    if faults["reward"]:
+        raise QohortError(
+            f"{world} gave {faults['reward']} rewards that are not finite numbers (NaN or infinite) before step "
+            f"{before:,}. Training stops, since nothing can be learned from them; mend the world's `step`. "
+            f"`qohort check-env {world}` shows where."
+        )
+    if faults["avail"]:
+        raise QohortError(
+            f"{world} left agents without any available action {faults['avail']} times before step {before:,}. "
+            "Every row of `avail` needs at least one True: give agents that are out a no-op. "
+            f"`qohort check-env {world}` shows where."
+        )
