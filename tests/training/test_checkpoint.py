@@ -1,17 +1,14 @@
 """Checkpoints: what goes in comes out bit for bit, whatever happens to the process or the disk."""
 
-import dataclasses
 import errno
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -45,14 +42,14 @@ def whole_tree() -> dict[str, Any]:
         "keys": jax.random.split(jax.random.key(3), 2),
         "rbg": jax.random.key(4, impl="rbg"),
         "turned": np.arange(12, dtype=np.float32).reshape(3, 4).T[::2],
-        "list": [np.uint8([1, 2]), (jnp.float16(0.1),)],
+        "list": [np.array([1, 2], np.uint8), (jnp.float16(0.1),)],
     }
 
 
 def bits(leaf: Any) -> tuple[Any, ...]:
     if not isinstance(leaf, jax.Array | np.ndarray | np.generic):
         return (leaf,)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return ("key", str(jax.random.key_impl(leaf)), *bits(jax.random.key_data(leaf)))
     return type(leaf), leaf.dtype, leaf.shape, np.asarray(leaf).tobytes()
 
@@ -161,7 +158,7 @@ def test_a_loaded_array_can_be_donated_and_is_not_recompiled_for(tmp_path):
     loaded = checkpoint.load(tmp_path, jnp.zeros(3)).tree
     np.testing.assert_array_equal(step(loaded), step(start))
     assert len(traces) == 1
-    assert step._cache_size() == 1  # neither traced nor compiled again
+    assert step._cache_size() == 1  # pyright: ignore[reportAttributeAccessIssue]  # neither traced nor compiled again
 
 
 def test_saving_keeps_the_newest(tmp_path):
@@ -233,3 +230,213 @@ def test_damage_is_found_told_and_stepped_over(tmp_path, damage):
     assert note.startswith("The checkpoint step-000000000020 is unusable: ")
     assert note.endswith("; step-000000000010 is used instead.")
     assert re.search(what, note)
+
+
+def test_a_folder_of_ruins_is_refused_with_every_reason(tmp_path):
+    for step in (10, 20):
+        os.truncate(save(tmp_path, step) / "manifest.json", 0)
+    with pytest.raises(QohortError) as refusal:
+        checkpoint.load(tmp_path, LIKE)
+    for words in ("step-000000000010 is unusable", "step-000000000020 is unusable", "--fresh"):
+        assert words in str(refusal.value)
+
+
+def test_no_checkpoint_is_said(tmp_path):
+    assert checkpoint.paths(tmp_path / "none") == []
+    with pytest.raises(QohortError, match="There is no checkpoint in"):
+        checkpoint.load(tmp_path / "none", LIKE)
+
+
+def test_a_newer_format_is_not_mistaken_for_damage(tmp_path, monkeypatch):
+    save(tmp_path, 10)
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    with pytest.raises(QohortError, match="has format 1, and this version of Qohort reads format 2"):
+        checkpoint.load(tmp_path, LIKE)
+
+
+MISFITS = {
+    "shape": ({"a": np.zeros(1), "x": np.zeros((2, 3))}, r"`x` is float64\[4\] in the checkpoint and float64\[2, 3\]"),
+    "type": ({"a": np.zeros(1), "x": np.zeros(4, np.int32)}, r"`x` is float64\[4\] in the checkpoint and int32\[4\]"),
+    "more": (
+        {"a": np.zeros(1), "b": np.zeros(2), "x": np.zeros(4)},
+        r"`b` is absent in the checkpoint and float64\[2\]",
+    ),
+    "less": ({"a": np.zeros(1)}, r"`x` is float64\[4\] in the checkpoint and absent here"),
+    "first": ({"a": np.zeros(9), "x": np.zeros(9)}, r"`a` is float64\[1\] in the checkpoint and float64\[9\]"),
+}
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_another_structure_is_refused_naming_the_first_difference(tmp_path, misfit):
+    like, what = MISFITS[misfit]
+    checkpoint.save(tmp_path, {"a": np.zeros(1), "x": np.zeros(4)}, counters={"step": 0}, keep=1)
+    with pytest.raises(QohortError, match=what) as refusal:
+        checkpoint.load(tmp_path, like)
+    assert "`--fresh`" in str(refusal.value)
+
+
+def test_keys_of_another_kind_are_a_misfit(tmp_path):
+    checkpoint.save(tmp_path, jax.random.key(0), counters={"step": 0}, keep=1)
+    with pytest.raises(QohortError, match=r"`array` is key<fry>\[\] in the checkpoint and key<rbg>\[\] here"):
+        checkpoint.load(tmp_path, jax.random.key(0, impl="rbg"))
+
+
+def test_what_cannot_be_stored_without_pickle_is_refused(tmp_path):
+    with pytest.raises(QohortError, match="`x` has the type object"):
+        checkpoint.save(tmp_path, {"x": np.array([{}], object)}, counters={"step": 0}, keep=1)
+    assert checkpoint.paths(tmp_path) == []
+
+
+def test_big_endian_arrays_keep_their_values(tmp_path):
+    checkpoint.save(tmp_path, {"x": np.arange(3, dtype=">f4")}, counters={"step": 0}, keep=1)
+    assert checkpoint.load(tmp_path, {"x": np.zeros(3, "<f4")}).tree["x"].tolist() == [0, 1, 2]
+
+
+def test_a_checkpoint_that_reads_back_wrong_never_gets_its_name(tmp_path, monkeypatch):
+    save(tmp_path, 10)
+    write = tensors.write
+    monkeypatch.setattr(tensors, "write", lambda path, arrays: write(path, arrays) ^ 1)
+    with pytest.raises(QohortError, match=r"read back, the bytes of arrays.safetensors do not match their checksum"):
+        save(tmp_path, 20)
+    assert names(tmp_path) == ["step-000000000010"]
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+def test_too_little_space_is_seen_before_writing(tmp_path, monkeypatch):
+    save(tmp_path, 10, keep=1)
+    monkeypatch.setattr(tensors, "write", lambda *_: pytest.fail("began to write"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(free=10_000))
+    with pytest.raises(QohortError, match=r"is full: 9.8 KiB free \(10,000 bytes\), .* needed .* Free some space"):
+        save(tmp_path, 20, keep=1)
+    assert names(tmp_path) == ["step-000000000010"]
+
+
+REFUSALS = {
+    errno.ENOSPC: "the disk or your quota is full: .* free .*, .* needed",
+    errno.EDQUOT: "the disk or your quota is full: .* free .*, .* needed",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is missing",
+    errno.EIO: "the disk reports an input/output error",
+}
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+def test_a_refusal_of_the_disk_is_a_sentence_and_costs_nothing(tmp_path, monkeypatch, number):
+    save(tmp_path, 10, keep=1)
+
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(QohortError, match=f"Cannot save a checkpoint in .*: {REFUSALS[number]}"):
+        save(tmp_path, 20, keep=1)
+    monkeypatch.undo()
+    assert names(tmp_path) == ["step-000000000010"]
+    assert checkpoint.load(tmp_path, LIKE).tree["x"].tolist() == [10] * 4
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(QohortError, match="a part of that path is a file"):
+        save(tmp_path / "file" / "checkpoints", 1)
+    with pytest.raises(QohortError, match="a file is in the place where a folder is needed"):
+        save(tmp_path / "file", 1)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of one mebibyte, where mounting one is allowed."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_a_disk_that_is_really_full(tiny_disk, monkeypatch, foreseen):
+    """Foreseen by looking at the free space; or found out while writing, as with a quota."""
+    save(tiny_disk, 10, keep=1, size=100_000)
+    if not foreseen:
+        monkeypatch.setattr("qohort.training.disk.require_space", lambda *_, **__: None)
+    with pytest.raises(QohortError, match=r"is full: .* free .*, .* KiB needed .* Nothing saved earlier is lost"):
+        save(tiny_disk, 20, keep=1, size=200_000)
+    assert names(tiny_disk) == ["step-000000000010"]
+    loaded = checkpoint.load(tiny_disk, {"x": np.zeros(100_000, np.float32)})
+    assert (loaded.tree["x"] == 10).all()
+
+
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys
+    from pathlib import Path
+    import numpy as np
+    from qohort.training import checkpoint, disk
+
+    folder, like = Path(sys.argv[1]), {"x": np.zeros(4, np.float32)}
+    save = lambda step: checkpoint.save(folder, {"x": np.full(4, step, np.float32)}, counters={"step": step}, keep=1)
+    save(1)
+    point, survived = 0, False
+    while not survived:
+        point += 1
+        child = os.fork()
+        if not child:
+            left = point
+            def die(event, arguments):
+                global left
+                inside = event == "fsync" or arguments and str(folder) in str(arguments[0])
+                if inside and (event == "fsync" or event == "open" or event.startswith("os.")):
+                    left -= 1
+                    if not left:
+                        os.kill(os.getpid(), signal.SIGKILL)
+            sync = os.fsync
+            os.fsync = lambda handle: (die("fsync", ()), sync(handle))
+            sys.addaudithook(die)
+            save(point + 1)
+            os._exit(0)
+        survived = os.waitpid(child, 0)[1] == 0
+        loaded = checkpoint.load(folder, like)
+        step = loaded.counters["step"]
+        ruins = sorted(path.name.split("-")[0] for path in folder.iterdir() if path.name.startswith("."))
+        print(point, step, (loaded.tree["x"] == step).all(), len(loaded.notes), ",".join(ruins) or "-", survived)
+        save(point + 1)
+        assert [path.name for path in folder.iterdir()] == [checkpoint.paths(folder)[0].name], "ruins stayed"
+    """
+)
+
+
+def test_killed_at_any_point_of_a_save_leaves_the_old_or_the_new(tmp_path):
+    """The process kills itself before every single call that touches the folder, one call after the other."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KILLED, str(tmp_path / "c")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    outcomes = []
+    for point, step, intact, notes, ruins, survived in rows:
+        assert (intact, notes) == ("True", "0")
+        assert int(step) in (int(point), int(point) + 1)
+        outcomes.append((int(step) > int(point), ruins, survived == "True"))
+    assert len(rows) > 12
+    assert outcomes == sorted(outcomes, key=lambda outcome: outcome[0])  # once the new one is there, it stays there
+    assert (False, ".writing", False) in outcomes  # killed while writing
+    assert (True, ".removing", False) in outcomes  # killed while removing the old one
+    assert outcomes[-1] == (True, "-", True)
+    assert all(not survived for *_, survived in outcomes[:-1])
+
+
+def test_a_second_interrupt_in_the_middle_of_a_save_leaves_nothing_behind(tmp_path, monkeypatch):
+    save(tmp_path, 10)
+
+    def stop(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qohort.training.disk.sync_folder", stop)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path, 20)
+    assert names(tmp_path) == ["step-000000000010"]
