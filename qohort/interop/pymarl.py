@@ -18,6 +18,7 @@ import numpy as np
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, VDN, AbstractMixer, MixerConfig, Qatten, QattenMixer, Qlinear, QlinearMixer, QMIXMixer
 from qohort.mixers.vdn import VDNMixer
+from qohort.networks.base import AbstractTeam
 from qohort.networks.hyper import Hypernetwork, layer_sizes
 from qohort.networks.recurrent import Recurrent, RecurrentAgent
 from qohort.networks.sharing import IndependentTeam
@@ -160,7 +161,7 @@ def mixer_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> Abstrac
     return _filled(mixer, arrays, dialect, spec)
 
 
-def to_pymarl(module: AbstractMixer | IndependentTeam, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
+def to_pymarl(module: AbstractMixer | AbstractTeam, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
     """The arrays of a mixer or of a team under PyTorch's names; gradients of one work as well."""
     arrays: dict[str, np.ndarray] = {}
     for place in _places(module, dialect):

@@ -37,23 +37,19 @@ def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> Non
     prefix = f"f64/{variant}/" if comparison.x64 else f"{variant}/"
     stored = golden.under(prefix)
 
-    out = run(config, learner, window, last)
+    penalised = any(name.startswith("grad_of_attend_mag_reg/") for name in stored)
+    out = run(config, learner, window, last, penalised=penalised)
     comparison.add("value", "loss", out["loss"], stored["loss"])
     comparison.add("gradient", "grad_norm", out["grad_norm"], stored["grad_norm"])
     compare_middle(golden, variant, comparison, found=out["middle"], stored=stored)
 
-    weights = golden.under("param/")
-    for term, gradient in (("grad", out["gradient"]), ("grad_of_attend_mag_reg", out["regulariser_gradient"])):
-        ours = named(golden, gradient)
-        largest = max(np.abs(array).max(initial=0.0) for array in ours.values())
-        if any(name.startswith(f"{term}/") for name in stored):
-            for name in weights:
-                wanted = stored.get(f"{term}/{name}")
-                add_gradient(comparison, f"{term}/{name}", ours.get(name), wanted=wanted, largest=largest)
+    for term, gradient in (("grad", out["gradient"]), ("grad_of_attend_mag_reg", out["penalty_gradient"])):
+        if gradient is not None:
+            compare_gradients(golden, comparison, term, found=named(golden, gradient), stored=stored)
 
     after = [learner.params, out["learner"].params]
     if any(name.startswith("step2/") for name in stored) or "step2_loss" in stored:
-        second = run(config, out["learner"], window, last)
+        second = run(config, out["learner"], window, last, penalised=penalised)
         comparison.add("value", "step2_loss", second["loss"], stored["step2_loss"])
         after.append(second["learner"].params)
     free = undecided(golden, variant, stored)
@@ -61,14 +57,14 @@ def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> Non
 
 
 def config_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> ValueDecomposition:
-    """The published settings. In their double precision γ(1 − d) is still formed in single precision."""
+    """The published settings. PyMARL forms γ(1 − d) in single precision even where it computes in double."""
     second = any("nq_learner" in name for name in golden.meta["classes"])
     adam = settings.get("optimizer", golden.setting("optimizer", default="rmsprop")) == "adam"
     gamma = golden.setting("gamma", default=0.99)
     q_lambda = settings.get("q_lambda", golden.setting("q_lambda", default=False))
     chained = "q-lambda-pymarl2" if q_lambda else "td-lambda"
     return ValueDecomposition(
-        gamma=float(np.float32(gamma)) if exact else gamma,
+        gamma=float(np.float32(gamma)) if exact and not second else gamma,
         double_q=settings.get("double_q", golden.setting("double_q", default=True)),
         estimator=chained if second else "one-step",
         td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
@@ -104,11 +100,15 @@ def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
 
 
 @eqx.filter_jit
-def run(config: ValueDecomposition, learner: ValueLearner, window: Window, last: jax.Array) -> dict[str, Any]:
-    """One update, and what can be seen on the way."""
+def run(
+    config: ValueDecomposition, learner: ValueLearner, window: Window, last: jax.Array, *, penalised: bool
+) -> dict[str, Any]:
+    """One update, and what can be seen on the way; the gradient of the penalty alone if it is asked for."""
     params, target = learner.params, learner.target
     (loss, looked), gradient = jax.value_and_grad(config.loss, has_aux=True)(params, target, window)
-    regulariser_gradient = jax.grad(lambda p: config.loss(p, target, window)[1]["regulariser"])(params)
+    penalty_gradient = None
+    if penalised:
+        penalty_gradient = jax.grad(lambda p: config.loss(p, target, window)[1]["regulariser"])(params)
     updated, metrics = config.update(learner, window, jax.random.key(0))
 
     seen, batch = window.observations, window.first.shape[1]
@@ -141,10 +141,20 @@ def run(config: ValueDecomposition, learner: ValueLearner, window: Window, last:
         "loss": loss,
         "grad_norm": metrics["grad_norm"],
         "gradient": gradient,
-        "regulariser_gradient": regulariser_gradient,
+        "penalty_gradient": penalty_gradient,
         "learner": updated,
         "middle": middle,
     }
+
+
+def compare_gradients(
+    golden: Golden, comparison: Comparison, term: str, *, found: dict[str, np.ndarray], stored: dict[str, np.ndarray]
+) -> None:
+    largest = max(np.abs(array).max(initial=0.0) for array in found.values())
+    for name in golden.under("param/"):
+        add_gradient(
+            comparison, f"{term}/{name}", found.get(name), wanted=stored.get(f"{term}/{name}"), largest=largest
+        )
 
 
 def pick(values: jax.Array, actions: jax.Array) -> jax.Array:
