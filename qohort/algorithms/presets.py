@@ -117,8 +117,8 @@ def preset(name: str, world: str, which: str | None = None) -> Preset:
     return PRESETS[which](mixer)
 
 
-def unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
+def unknown(kind: str, name: str, known: Mapping[str, object], *, see: str = "qohort list") -> str:
     """A sentence for a name that nothing has."""
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     guess = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} named {name!r}.{guess} Known are: {', '.join(known)}. See `qohort list`."
+    return f"There is no {kind} named {name!r}.{guess} Known are: {', '.join(known)}. See `{see}`."

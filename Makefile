@@ -1,0 +1,41 @@
+# Every target sets up what it needs; `.venv` is made once. With uv if it is there, else venv and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint docs clean
+
+help:  ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/.ready-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=..."; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		test -d .venv || uv venv --quiet --python $(PYTHON) .venv; \
+		uv pip install --quiet --python $(BIN)/python -e '.[$(subst +,$(comma),$*)]'; \
+	else \
+		test -d .venv || $(PYTHON) -m venv .venv; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(subst +,$(comma),$*)]'; \
+	fi
+	@touch $@
+comma := ,
+
+demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
+	@$(BIN)/python -m qohort.report.demo
+
+test: .venv/.ready-dev+plots+tensorboard  ## the tests
+	@$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+
+test-slow: .venv/.ready-dev+plots+tensorboard  ## longer learning proofs too
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: .venv/.ready-dev+plots+tensorboard  ## ruff and pyright over everything
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+docs: .venv/.ready-docs  ## the documentation site, into site/
+	@$(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
+
+clean:  ## remove the environment and caches
+	rm -rf .venv .cache site

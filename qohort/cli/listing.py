@@ -1,0 +1,66 @@
+"""`qohort list`: what there is."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from qohort.algorithms.presets import DESCRIPTIONS, MIXERS, PRESETS, WORLD_DEFAULTS
+from qohort.cli.parse import parse
+from qohort.envs import make, names
+
+What = Literal["all", "algorithms", "environments", "presets"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ListFlags:
+    """Show algorithms, environments and presets."""
+
+    what: Annotated[What, tyro.conf.Positional] = "all"
+    """Which of them."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the tables."""
+    what = parse(ListFlags, argv, prog="qohort list").what
+    console = Console()
+    tables = {"algorithms": _algorithms, "environments": _environments, "presets": _presets}
+    for name, table in tables.items():
+        if what in ("all", name):
+            console.print(table())
+    return 0
+
+
+def _algorithms() -> Table:
+    table = _table("Algorithms", "name", "what it is")
+    for name in MIXERS:
+        table.add_row(name, DESCRIPTIONS[name])
+    return table
+
+
+def _environments() -> Table:
+    table = _table("Environments", "name", "agents", "actions", "observation", "state", "limit", "reward")
+    for name in names():
+        spec = make(name).spec
+        sizes = (spec.n_agents, spec.n_actions, spec.obs_size, spec.state_size, spec.limit)
+        table.add_row(name, *map(str, sizes), spec.reward)
+    return table
+
+
+def _presets() -> Table:
+    table = _table("Presets", "name", "default for", "source")
+    for name, build in PRESETS.items():
+        worlds = [world for world, preset in WORLD_DEFAULTS.items() if preset == name]
+        default = ", ".join(worlds) or ("all other worlds" if name == "paper" else "")
+        table.add_row(name, default, build(MIXERS["qatten"]).source)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,95 @@
+"""`qohort resume RUN` and `qohort eval RUN`."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax
+import numpy as np
+import tyro
+
+from qohort.cli.parse import parse
+from qohort.cli.train import be_deterministic, finish
+from qohort.envs import make
+from qohort.errors import QohortError
+from qohort.training.evaluation import evaluate as play
+from qohort.training.evaluation import evaluation_key
+from qohort.training.load import load_arrays, read_run
+from qohort.training.run import Run
+from qohort.training.tally import metric_name
+from qohort.training.train import train
+
+EVAL_STREAM = 1 << 21
+"""Evaluations from the command line draw from streams of their own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ResumeFlags:
+    run: Annotated[Run, tyro.conf.arg(name="")]
+
+
+def resume(argv: Sequence[str]) -> int:
+    """Go on with a run; length, evaluation and logging may be changed."""
+    folder, rest = _folder("resume", argv)
+    config = read_run(folder)
+    before = dataclasses.replace(config.run, folder=folder, fresh=False)
+    flags = parse(ResumeFlags, rest, prog=f"qohort resume {folder}", default={"run": before})
+    if flags.run.deterministic:
+        be_deterministic()
+    return finish(train(config.algorithm, config.world, flags.run, name=config.name, source=config.source))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvalFlags:
+    """Play greedy episodes with a trained team and print what came out."""
+
+    seed: int | None = None
+    """Which seed's team; the run's first if not given."""
+    which: Literal["best", "last"] = "best"
+    """The team with the best evaluation, or the newest one."""
+    episodes: int = 320
+    """How many episodes to play."""
+    stream: int = 0
+    """Number of the random stream; another one gives other episodes."""
+    json: bool = False
+    """Print every episode's values as JSON."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise QohortError(f"--episodes is {self.episodes}; it must be at least 1.")
+        if self.stream < 0:
+            raise QohortError(f"--stream is {self.stream}; it must be 0 or more.")
+
+
+def evaluate(argv: Sequence[str]) -> int:
+    """Greedy episodes of a saved team."""
+    folder, rest = _folder("eval", argv)
+    flags = parse(EvalFlags, rest, prog=f"qohort eval {folder}")
+    config = read_run(folder)
+    env = make(config.world)
+    seed = config.run.seed if flags.seed is None else flags.seed
+    team, counters = load_arrays(folder, config, env.spec, seed=seed, which=flags.which)
+    key = evaluation_key(seed, EVAL_STREAM + flags.stream)
+    run = jax.jit(lambda env, team: play(config.algorithm, env, team, key=key, episodes=flags.episodes))
+    scores = {metric_name(name): np.asarray(value) for name, value in run(env, team).items()}
+    if flags.json:
+        print(json.dumps({name: value.tolist() for name, value in scores.items()}))
+        return 0
+    print(f"{config.name} on {config.world}, seed {seed}, {flags.which} team, {flags.episodes} greedy episodes")
+    if flags.which == "last":
+        print(f"  saved at step {counters['step']:,}")
+    for name, value in scores.items():
+        error = float(value.std(ddof=1)) / len(value) ** 0.5 if len(value) > 1 else float("nan")
+        print(f"  {name:<14} {value.mean():10.4g} ± {error:.2g} (standard error)")
+    return 0
+
+
+def _folder(command: str, argv: Sequence[str]) -> tuple[Path, list[str]]:
+    if argv and argv[0] in ("-h", "--help"):
+        print(f"usage: qohort {command} RUN [flags]\n\nRUN is a run folder. `qohort {command} RUN --help` shows the flags.")
+        raise SystemExit(0)
+    if not argv or argv[0].startswith("-"):
+        raise QohortError(f"`qohort {command}` needs a run folder first, as in `qohort {command} runs/games/relay/...`.")
+    return Path(argv[0]), list(argv[1:])

@@ -1,0 +1,197 @@
+"""A trained team, ready to act in anybody's loop."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.value_decomposition import ValueDecomposition
+from qohort.envs import AbstractEnv, make
+from qohort.errors import QohortError
+from qohort.estimators.exploration import LinearSchedule
+from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
+from qohort.networks.base import AbstractTeam, View
+from qohort.networks.feedforward import FeedForward
+from qohort.networks.recurrent import Recurrent
+from qohort.replay.samplers import Replayed
+from qohort.spec import EnvSpec
+from qohort.training import checkpoint
+from qohort.training.run import Run
+from qohort.training.run_folder import read_config
+from qohort.training.session import checkpoint_folder
+from qohort.training.settings import config_from_dict
+
+CONFIG_CLASSES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        *(Run, ValueDecomposition, Optimiser, LinearSchedule, Replayed),
+        *(Recurrent, FeedForward),
+        *(Independent, VDN, QMIX, Qatten, Qlinear),
+    )
+}
+"""What may stand in the configuration of a run."""
+
+Which = Literal["best", "last"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """A run's settings, read back from its folder."""
+
+    name: str
+    world: str
+    source: str
+    algorithm: AbstractAlgorithm
+    run: Run
+
+
+def read_run(folder: str | Path, classes: Sequence[type] = ()) -> RunConfig:
+    """The settings of a run folder; `classes` are the config classes of your own that it was made with."""
+    content = read_config(Path(folder))
+    known = CONFIG_CLASSES | {kind.__name__: kind for kind in classes}
+    parts = {part: config_from_dict(content[part], known) for part in ("algorithm", "run")}
+    return RunConfig(content["name"], content["world"], content["source"], parts["algorithm"], parts["run"])
+
+
+class LoadedTeam:
+    """A team with its memory. It acts greedily and is deterministic.
+
+    Attributes:
+        spec: the world that it was trained for.
+        step: the environment step at which its run was saved.
+    """
+
+    def __init__(self, algorithm: AbstractAlgorithm, network: AbstractTeam, spec: EnvSpec, *, step: int) -> None:
+        self.spec = spec
+        self.step = step
+        self.network = network
+        self._act = jax.jit(
+            lambda network, carry, view, first: algorithm.act(
+                network, carry, view, first=first, key=jax.random.key(0), exploration=jnp.zeros(())
+            )
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget: an episode begins."""
+        self._carry = self.network.initial(1)
+        self._last = np.full((1, self.spec.n_agents), -1, np.int32)
+        self._first = True
+
+    def act(
+        self,
+        obs: Float[np.ndarray, "N O"],
+        avail: Bool[np.ndarray, "N A"] | None = None,
+        alive: Bool[np.ndarray, " N"] | None = None,
+    ) -> Int[np.ndarray, " N"]:
+        """The team's joint action; everything is available and everyone alive if it is not said."""
+        n, a = self.spec.n_agents, self.spec.n_actions
+        seen = _checked("obs", obs, (n, self.spec.obs_size), np.float32)
+        may = np.ones((n, a), bool) if avail is None else _checked("avail", avail, (n, a), bool)
+        if not may.any(axis=-1).all():
+            stuck = self.spec.agents[int(np.argmin(may.any(axis=-1)))]
+            raise QohortError(f"`avail` leaves {stuck} no action; every row needs at least one True.")
+        lives = np.ones(n, bool) if alive is None else _checked("alive", alive, (n,), bool)
+        view = View(obs=jnp.asarray(seen[None]), avail=may[None], alive=lives[None], last_action=self._last)
+        view = jax.tree.map(jnp.asarray, view)
+        actions, self._carry = self._act(self.network, self._carry, view, jnp.asarray([self._first]))
+        self._last = np.asarray(actions, np.int32)
+        self._first = False
+        return self._last[0].copy()
+
+    def agent(self, which: int | str) -> "LoadedAgent":
+        """One agent alone, by its position or name; it sees nothing of the others."""
+        if isinstance(which, str) and which not in self.spec.agents:
+            raise QohortError(f"There is no agent named {which!r}; there are {', '.join(self.spec.agents)}.")
+        index = self.spec.agents.index(which) if isinstance(which, str) else which
+        if not 0 <= index < self.spec.n_agents:
+            raise QohortError(f"There is no agent {which}; they are numbered 0 to {self.spec.n_agents - 1}.")
+        return LoadedAgent(self, index)
+
+
+class LoadedAgent:
+    """One member of a team, with a memory of its own."""
+
+    def __init__(self, team: LoadedTeam, index: int) -> None:
+        self._team = _copy(team)
+        self._index = index
+
+    def reset(self) -> None:
+        """Forget: an episode begins."""
+        self._team.reset()
+
+    def act(self, obs: Float[np.ndarray, " O"], avail: Bool[np.ndarray, " A"] | None = None) -> int:
+        """This agent's action."""
+        spec = self._team.spec
+        own = _checked("obs", obs, (spec.obs_size,), np.float32)
+        every_obs = np.zeros((spec.n_agents, spec.obs_size), np.float32)
+        every_obs[self._index] = own
+        every_avail = np.ones((spec.n_agents, spec.n_actions), bool)
+        if avail is not None:
+            every_avail[self._index] = _checked("avail", avail, (spec.n_actions,), bool)
+        return int(self._team.act(every_obs, every_avail)[self._index])
+
+
+def load(
+    run: str | Path,
+    *,
+    seed: int | None = None,
+    which: Which = "best",
+    env: AbstractEnv | None = None,
+    classes: Sequence[type] = (),
+) -> LoadedTeam:
+    """A trained team from a run folder.
+
+    Args:
+        run: the folder; it may belong to a run that still goes on.
+        seed: which seed's team; the run's first if not given.
+        which: the one with the best evaluation, or the newest one.
+        env: the world, if the run was started from Python with a world that has no registered name.
+        classes: config classes of your own that the run was made with.
+    """
+    config = read_run(run, classes)
+    spec = (env or make(config.world)).spec
+    tree, counters = load_arrays(Path(run), config, spec, seed=config.run.seed if seed is None else seed, which=which)
+    return LoadedTeam(config.algorithm, tree, spec, step=counters["step"])
+
+
+def load_arrays(
+    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
+) -> tuple[AbstractTeam, dict[str, Any]]:
+    """The weights of a team and the counters of the checkpoint they come from."""
+    if which not in ("best", "last"):
+        raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
+    seeds = [config.run.seed + index for index in range(config.run.seeds)]
+    if seed not in seeds:
+        raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, seeds))}.")
+    alone = bool(checkpoint.paths(checkpoint_folder(folder, [seed])))
+    group = [seed] if alone else seeds
+    learner = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
+    like = config.algorithm.team_of(learner) if which == "best" else learner
+    if not alone:
+        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(group), *leaf.shape), leaf.dtype), like)
+    part = "best" if which == "best" else "train.learner"
+    loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
+    tree = loaded.tree if alone else jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree)
+    return tree if which == "best" else config.algorithm.team_of(tree), loaded.counters
+
+
+def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    array = np.asarray(value, dtype)
+    if array.shape != shape:
+        raise QohortError(f"`{name}` has the shape {array.shape}; this team expects {shape}.")
+    return array
+
+
+def _copy(team: LoadedTeam) -> LoadedTeam:
+    other = object.__new__(LoadedTeam)
+    other.__dict__.update(team.__dict__)
+    other.reset()
+    return other
