@@ -81,18 +81,15 @@ def _traced(name: str, function: Callable[..., Any], *inputs: Any) -> tuple[Any,
             f"`{name}` cannot be compiled: {_first_line(error)} "
             "It must be a pure JAX function: jnp for np, jnp.where for `if` on values, the contract's classes."
         )
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((2, *x.shape), x.dtype) if eqx.is_array_like(x) or hasattr(x, "shape") else x,
-        eqx.filter_eval_shape(lambda *x: x, *inputs),
-    )
     try:
-        eqx.filter_eval_shape(jax.vmap(function), *batch)
+        eqx.filter_eval_shape(jax.vmap(function), *jax.tree.map(_two, inputs))
     except Exception as error:
-        return (
-            None,
-            f"`{name}` cannot be vmapped: {_first_line(error)} Training plays many copies of the world at once.",
-        )
+        return None, f"`{name}` cannot be vmapped: {_first_line(error)} Training plays many copies of a world at once."
     return result, None
+
+
+def _two(leaf: Any) -> Any:
+    return jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype) if hasattr(leaf, "shape") else leaf
 
 
 def _first_line(error: Exception) -> str:
@@ -168,7 +165,7 @@ def _listed(names: Any) -> str:
 class Frame(eqx.Module):
     """What one step of the rollout showed, as far as faults are concerned."""
 
-    fresh: Array
+    final: Array
     """Whether the state was reached by the last step of an episode: it is looked at, but not acted in."""
     age: Array
     """How many steps the episode had had."""
@@ -194,7 +191,7 @@ def _faults_of_behaviour(env: AbstractEnv, key: PRNGKeyArray, steps: int) -> Ite
     again = _rollout(env, starts, keys, whims)
     same = jax.tree.map(lambda a, b: np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), frames, again)
     if not impure and not all(jax.tree.leaves(same)):
-        yield ("Two rollouts from the same key differ; every random number must come from a key that is passed in.")
+        yield "Two rollouts from the same key differ; every random number must come from a key that is passed in."
 
 
 def _faults_of_purity(env: AbstractEnv, key: PRNGKeyArray, state: Any, seen: Observation) -> Iterator[str]:
@@ -254,7 +251,7 @@ def _rollout(env: AbstractEnv, starts: Any, keys: Key[Array, "G T 2"], whims: Fl
         reached, outcome = env.step(step_key, state, actions)
         after = jax.tree.map(lambda new, old: jnp.where(over, new, old), env.reset(reset_key), reached)
         frame = Frame(
-            fresh=over,
+            final=over,
             age=age,
             finite={name: jnp.isfinite(getattr(seen, name)) for name in ("obs", "state", "units")},
             available=seen.avail.any(-1),
@@ -290,7 +287,7 @@ def _faults_of_frames(spec: EnvSpec, frames: Frame) -> Iterator[str]:
     yield from _faults_of_numbers("reward", frames.reward, frames)
     for name, values in frames.metrics.items():
         yield from _faults_of_numbers(f"metrics[{name!r}]", values[..., None], frames)
-    if (~frames.fresh & ~frames.flagged & (frames.age + 1 >= spec.limit)).any():
+    if (~frames.final & ~frames.flagged & (frames.age + 1 >= spec.limit)).any():
         yield (
             f"After {spec.limit} steps, the limit in `spec.limit`, neither `terminated` nor `truncated` is set; count "
             "steps in the state and set `truncated` when the limit is reached."
@@ -298,7 +295,7 @@ def _faults_of_frames(spec: EnvSpec, frames: Frame) -> Iterator[str]:
 
 
 def _faults_of_numbers(field: str, values: Array | np.ndarray, frames: Frame) -> Iterator[str]:
-    for game, t, entry in _first(~np.isfinite(values) & ~frames.fresh[..., None]):
+    for game, t, entry in _first(~np.isfinite(values) & ~frames.final[..., None]):
         yield f"`{field}` is {values[game, t, entry]} {_when(frames, game, t)}; it must be finite."
 
 

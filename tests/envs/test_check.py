@@ -219,7 +219,7 @@ FAULTS = {
     ),
     "no vmapping": (
         stepping("reward", lambda reward, t: reward + not_for_many(reward)),
-        "`step` cannot be vmapped: .*many copies of the world",
+        "`step` cannot be vmapped: .*many copies of a world",
     ),
     "reset from outside": (
         Broken(on_reset=lambda s, key: with_field(s, "time", s.time + next(counter))),
@@ -294,3 +294,10 @@ def test_the_key_decides_what_is_played():
     check_env(
         Broken(on_step=lambda s, o, a: (s, with_field(o, "reward", jnp.where((a == 3).any(), jnp.nan, o.reward))))
     )
+
+
+def test_fewer_steps_than_the_limit_say_nothing_about_the_limit():
+    never_ends, sentence = FAULTS["never ends"]
+    check_env(never_ends, steps=4)
+    with pytest.raises(QohortError, match=sentence):
+        check_env(never_ends, steps=5)
