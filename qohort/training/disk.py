@@ -31,7 +31,7 @@ def explain(error: OSError, path: Path, doing: str, *, needed: int | None = None
     """The sentence for a refusal: what was tried, where, why it failed and what helps."""
     if error.errno in _SPACE:
         return no_space(path, doing, needed=needed)
-    reason, fix = _REASONS.get(error.errno or 0, (str(error), _ELSEWHERE))
+    reason, fix = _REASONS.get(error.errno or 0, (error.strerror or str(error), _ELSEWHERE))
     where = f" (at {error.filename})" if error.filename and str(error.filename) != str(path) else ""
     return QohortError(f"Cannot {doing} {path}: {reason}{where}. To fix it, {fix}.")
 

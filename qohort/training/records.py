@@ -92,8 +92,21 @@ def rewind(folder: Path, positions: Mapping[str, int]) -> None:
         for name in FILES:
             _check(folder / name, positions.get(name, 0))
         for name in FILES:
-            if (folder / name).exists():
-                os.truncate(folder / name, positions.get(name, 0))
+            path, position = folder / name, positions.get(name, 0)
+            if path.exists() and path.stat().st_size != position:
+                os.truncate(path, position)
+
+
+def last_step(folder: Path, positions: Mapping[str, int] | None = None) -> int:
+    """The step of the last metrics that a checkpoint's positions keep; -1 if there are none."""
+    position = (positions or {}).get(METRICS, 0)
+    if not position:
+        return -1
+    with disk.explained(folder, "read the metric files in"):
+        _check(folder / METRICS, position)
+        with (folder / METRICS).open("rb") as file:
+            *_, last = file.read(position).splitlines()
+    return json.loads(last)["step"]
 
 
 class _Lines:

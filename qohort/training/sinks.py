@@ -66,7 +66,13 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, *, resumed_at: int | None = None) -> None:
-        """Points after step `resumed_at` that an earlier process wrote are hidden by TensorBoard."""
+        """Open event files beside those of earlier processes.
+
+        Args:
+            folder: where the folders of the seeds are.
+            resumed_at: TensorBoard hides what earlier processes wrote after this step (`records.last_step`
+                tells it); None hides all of it.
+        """
         try:
             from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto import event_pb2, summary_pb2
@@ -99,10 +105,8 @@ class TensorBoard:
             folder.mkdir(parents=True, exist_ok=True)
             # The name has only whole seconds in it: a process that resumes at once must not overwrite.
             writer = self._writer(str(folder / "events"), f".{os.getpid()}.{time.monotonic_ns()}")
-            if self._resumed_at is not None:
-                start = self._events.SessionLog(status=self._events.SessionLog.START)
-                writer.write_event(
-                    self._events.Event(wall_time=time.time(), step=self._resumed_at + 1, session_log=start)
-                )
+            kept = -1 if self._resumed_at is None else self._resumed_at
+            start = self._events.SessionLog(status=self._events.SessionLog.START)
+            writer.write_event(self._events.Event(wall_time=time.time(), step=kept + 1, session_log=start))
             self._writers[seed] = writer
         return self._writers[seed]
