@@ -110,17 +110,18 @@ def last_step(folder: Path, positions: Mapping[str, int] | None = None) -> int:
 
 
 class _Lines:
-    """A file that only grows."""
+    """A file that only grows. It is not buffered: after a refusal nothing is left to be written when closing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with disk.explained(path, "write"):
-            self._file = path.open("ab")
+            self._file = path.open("ab", buffering=0)
 
     def write(self, line: str) -> None:
+        rest = line.encode()
         with disk.explained(self._path, "write"):
-            self._file.write(line.encode())
-            self._file.flush()
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
     def position(self) -> int:
         with disk.explained(self._path, "write"):
@@ -128,8 +129,7 @@ class _Lines:
             return self._file.tell()
 
     def close(self) -> None:
-        with disk.explained(self._path, "write"):
-            self._file.close()
+        self._file.close()
 
 
 def _check(path: Path, position: int) -> None:

@@ -170,6 +170,7 @@ def test_a_full_disk_is_a_sentence(tmp_path):
     records = Records(tmp_path, columns=COLUMNS)
     with pytest.raises(QohortError, match=r"Cannot write .*timing.jsonl: the disk or your quota is full"):
         records.time(0, 1, {"seconds": 1.0})
+    records.close()  # and leaving does not stumble over it again
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path):

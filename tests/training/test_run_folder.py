@@ -1,0 +1,303 @@
+"""One run, one folder, one process."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qohort.errors import QohortError
+from qohort.training import disk, provenance
+from qohort.training.run_folder import RunFolder, default_path, latest, read_config
+
+CONFIG = {"name": "qmix", "algorithm": {"kind": "Q", "lr": 0.5, "heads": 4}, "run": {"steps": 100, "keep": 2}}
+MAY_CHANGE = {"run.steps", "run.keep"}
+
+
+def take(path: Path, config=None, *, fresh=False) -> RunFolder:
+    return RunFolder.open(path, config or CONFIG, fresh=fresh, may_change=MAY_CHANGE)
+
+
+def with_setting(part: str, **settings):
+    return {**CONFIG, part: {**CONFIG[part], **settings}}
+
+
+def processes(path: Path) -> list[dict]:
+    return json.loads((path / "environment.json").read_text())["processes"]
+
+
+def test_a_new_folder_holds_config_and_environment(tmp_path):
+    with take(tmp_path / "deep" / "run") as run:
+        assert not run.resumed
+        assert run.notes == []
+        assert read_config(run.path) == CONFIG
+        (here,) = processes(run.path)
+    assert here["versions"]["jax"].count(".") >= 2
+    assert here["versions"]["python"] == sys.version.split()[0]
+    assert here["devices"] == {"kind": "cpu", "platform": "cpu", "count": 1}
+    assert here["cpus"] >= 1
+    assert here["command"] == sys.argv
+    assert len(here["git"]["commit"]) == 40
+
+
+def test_the_same_settings_resume(tmp_path):
+    take(tmp_path / "run").close()
+    with take(tmp_path / "run", with_setting("algorithm", heads=4.0)) as run:
+        assert run.resumed
+        assert run.notes == []
+        assert len(processes(run.path)) == 2
+
+
+def test_settings_that_may_change_are_written_down_and_told(tmp_path):
+    take(tmp_path / "run").close()
+    with take(tmp_path / "run", with_setting("run", steps=200)) as run:
+        assert run.notes == ["Settings changed since this run was started: run.steps was 100 and is 200."]
+        assert read_config(run.path)["run"]["steps"] == 200
+
+
+def test_other_settings_are_refused_with_both_values(tmp_path):
+    take(tmp_path / "run").close()
+    changed = with_setting("algorithm", lr=0.25, extra="x")
+    del changed["algorithm"]["heads"]
+    changed["run"] = {"steps": 7, "keep": 2}
+    with pytest.raises(QohortError) as refusal:
+        take(tmp_path / "run", changed)
+    for words in (
+        "algorithm.lr was 0.5 and is 0.25",
+        "algorithm.heads was 4 and is absent",
+        'algorithm.extra was absent and is "x"',
+        "`--fresh`",
+    ):
+        assert words in str(refusal.value)
+    assert "run.steps" not in str(refusal.value)
+    assert read_config(tmp_path / "run") == CONFIG
+    take(tmp_path / "run").close()  # a refusal leaves no lock behind
+
+
+def test_fresh_moves_on_and_deletes_nothing(tmp_path):
+    for expected in ("run", "run-2", "run-3"):
+        with take(tmp_path / "run", fresh=True) as run:
+            assert run.path == tmp_path / expected
+            assert not run.resumed
+            (run.path / "mine").touch()
+    assert latest(tmp_path / "run") == tmp_path / "run-3"
+    assert all((tmp_path / name / "mine").exists() for name in ("run", "run-2", "run-3"))
+
+
+def test_the_latest_of_none_is_the_first(tmp_path):
+    assert latest(tmp_path / "run") == tmp_path / "run"
+
+
+def test_a_finished_run_says_so_until_it_is_given_more(tmp_path):
+    with take(tmp_path / "run") as run:
+        assert run.finished is None
+        run.finish({"steps": 100, "absolute": {0: 1.5}})
+    before = (tmp_path / "run" / "environment.json").read_bytes()
+    with take(tmp_path / "run") as run:
+        assert run.finished == {"steps": 100, "absolute": {"0": 1.5}}
+        assert (run.path / "environment.json").read_bytes() == before  # looking at a result changes nothing
+        run.reopen()
+        assert run.finished is None
+        assert len(processes(run.path)) == 2
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(QohortError, match=r"is not a run folder: it holds 'thesis.tex' and no config.json"):
+        take(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(QohortError, match="is not a run folder"):
+        read_config(tmp_path)
+
+
+def test_a_process_killed_before_it_wrote_anything_does_no_harm(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    (tmp_path / "run" / ".config.json.writing").write_text('{"na')
+    with take(tmp_path / "run") as run:
+        assert not run.resumed
+        assert read_config(run.path) == CONFIG
+
+
+def test_a_damaged_config_is_a_sentence(tmp_path):
+    take(tmp_path / "run").close()
+    (tmp_path / "run" / "config.json").write_text('{"name"')
+    with pytest.raises(QohortError, match=r"config.json is damaged"):
+        take(tmp_path / "run")
+
+
+def test_a_damaged_environment_stops_nothing(tmp_path):
+    take(tmp_path / "run").close()
+    (tmp_path / "run" / "environment.json").write_text("[]")
+    with take(tmp_path / "run") as run:
+        assert len(processes(run.path)) == 1
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from qohort.training.run_folder import RunFolder
+run = RunFolder.open(Path(sys.argv[1]), {"name": "qmix"}, fresh=False)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process with the folder `run`."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_told_who_holds_the_folder(tmp_path, holder):
+    with pytest.raises(QohortError, match=rf"is in use by process {holder.pid} on {os.uname().nodename}\. Wait"):
+        take(tmp_path / "run", {"name": "qmix"})
+    with pytest.raises(QohortError, match=f"process {holder.pid}"):  # being refused did not erase the name
+        take(tmp_path / "run", {"name": "qmix"})
+    with take(tmp_path / "run", {"name": "qmix"}, fresh=True) as beside:
+        assert beside.path == tmp_path / "run-2"
+    assert read_config(tmp_path / "run") == {"name": "qmix"}  # looking needs no lock
+
+
+def test_a_killed_process_lets_go(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with take(tmp_path / "run", {"name": "qmix"}) as run:
+        assert run.resumed
+
+
+def test_the_same_process_cannot_take_a_folder_twice(tmp_path):
+    with take(tmp_path / "run"), pytest.raises(QohortError, match=f"in use by process {os.getpid()}"):
+        take(tmp_path / "run")
+    take(tmp_path / "run").close()
+
+
+def test_a_file_system_without_locks_is_a_note(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with take(tmp_path / "run") as run:
+        assert "has no locks" in run.notes[0]
+
+
+def test_a_run_that_moves_to_another_machine_is_told_so(tmp_path, monkeypatch):
+    take(tmp_path / "run").close()
+    here = provenance.describe()
+    there = {**here, "cpus": 64, "versions": {**here["versions"], "jax": "9.9"}, "host": "other", "pid": 1}
+    monkeypatch.setattr(provenance, "describe", lambda: there)
+    with take(tmp_path / "run") as run:
+        (note,) = run.notes
+    assert f"jax {here['versions']['jax']} → 9.9, cpus {here['cpus']} → 64" in note
+    assert "may differ in the last bits" in note
+    with take(tmp_path / "run") as run:
+        assert run.notes == []  # told once: the process before was there already
+
+
+def test_drift_names_the_device():
+    before = {"devices": {"kind": "cpu", "count": 1}, "versions": {}, "cpus": 2}
+    after = {"devices": {"kind": "NVIDIA H200", "count": 1}, "versions": {}, "cpus": 2}
+    assert "(device kind cpu → NVIDIA H200)" in (provenance.drift(before, after) or "")
+    assert provenance.drift(before, before) is None
+
+
+def test_no_repository_is_no_revision(tmp_path):
+    assert provenance.git_revision(tmp_path) is None
+
+
+def test_a_changed_file_is_noted(tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    (tmp_path / "file").write_text("1")
+    for command in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *command], check=True)
+    clean = provenance.git_revision(tmp_path)
+    assert clean is not None
+    assert clean["changed"] is False
+    (tmp_path / "file").write_text("2")
+    assert provenance.git_revision(tmp_path) == {"commit": clean["commit"], "changed": True}
+
+
+def test_a_file_where_a_folder_is_needed_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(QohortError, match=r"Cannot use the run folder .*: a part of that path is a file"):
+        take(tmp_path / "file" / "run")
+    for path, fresh in ((tmp_path / "file" / "run", True), (tmp_path / "file", False)):
+        with pytest.raises(QohortError, match=r"a file is in the place where a folder is needed.* choose another"):
+            take(path, fresh=fresh)
+
+
+REFUSALS = {
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is missing",
+    errno.ENOSPC: "the disk or your quota is full: .* free .*Free some space",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ESTALE: "Stale file handle",
+}
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+@pytest.mark.parametrize("call", ["mkdir", "fsync"])
+def test_every_refusal_of_the_system_is_a_sentence(tmp_path, monkeypatch, number, call):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(QohortError, match=f"Cannot use the run folder .*/run: {REFUSALS[number]}"):
+        take(tmp_path / "run")
+    monkeypatch.undo()
+    take(tmp_path / "run").close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_a_sentence(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(QohortError, match="permission is missing"):
+        take(tmp_path / "run")
+
+
+def test_replacing_a_file_leaves_the_old_one_when_it_fails(tmp_path, monkeypatch):
+    disk.replace_json(tmp_path / "a.json", {"version": 1})
+
+    def refuse(*_):
+        raise OSError(errno.EIO, "I/O error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="I/O"):
+        disk.replace_json(tmp_path / "a.json", {"version": 2})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"version": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_sizes_are_readable():
+    assert [disk.size(n) for n in (0, 1023, 1024, 5 * 2**29, 3 * 2**50)] == [
+        "0 bytes",
+        "1023 bytes",
+        "1.0 KiB",
+        "2.5 GiB",
+        "3072.0 TiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("world", "algorithm", "path"),
+    [
+        ("battle/3m", "qatten", "battle/3m/qatten-0a1b2c3d"),
+        ("two-step", "pqn qatten", "two-step/pqn-qatten-0a1b2c3d"),
+        ("my.module:factory", "q", "my.module-factory/q-0a1b2c3d"),
+        ("../../etc", "../x", "etc/..-x-0a1b2c3d"),
+        ("/abs", "q", "abs/q-0a1b2c3d"),
+        ("", "q", "world/q-0a1b2c3d"),
+    ],
+)
+def test_the_default_path_stays_below_the_root(world, algorithm, path):
+    assert default_path(Path("runs"), world=world, algorithm=algorithm, digest="0a1b2c3d") == Path("runs") / path
