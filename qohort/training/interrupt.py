@@ -45,5 +45,4 @@ class Interrupt:
             with contextlib.suppress(OSError):
                 os.write(2, _POLITE)  # `print` is not allowed to be interrupted by itself
         elif number == signal.SIGINT:
-            self.__exit__()
             raise KeyboardInterrupt

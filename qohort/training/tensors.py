@@ -122,20 +122,19 @@ def _order(arrays: Mapping[str, AnyArray]) -> list[str]:
 
 
 def _host(array: AnyArray) -> np.ndarray:
-    """The values in host memory: C-contiguous and little-endian.
+    """The values in host memory, little-endian.
 
-    A jax array remembers what `np.asarray` gave it. On an accelerator that would keep a second copy of
-    the replay in host memory; on a CPU it would forbid donating the array ever after, which doubles the
-    memory too. A shard made for the occasion is forgotten at once.
+    An array on an accelerator remembers what `np.asarray` gave it, and a copy of the replay would stay in
+    host memory. A shard made for the occasion is forgotten at once.
     """
     if isinstance(array, jax.Array) and array.is_fully_replicated:
         array = array.addressable_data(0)
-    values = np.asarray(array, order="C")
+    values = np.asarray(array)
     return values.astype(values.dtype.newbyteorder("<"), copy=False)
 
 
 def _bytes(values: np.ndarray) -> memoryview:
-    """The same memory as bytes (bfloat16 has no buffer protocol of its own)."""
+    """The bytes in C order: the same memory where it is contiguous. (bfloat16 has no buffer protocol of its own.)"""
     return values.reshape(-1).view(np.uint8).data
 
 

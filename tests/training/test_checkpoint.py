@@ -1,8 +1,10 @@
 """Checkpoints: what goes in comes out bit for bit, whatever happens to the process or the disk."""
 
 import errno
+import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import textwrap
@@ -78,11 +80,18 @@ def test_everything_comes_back_bit_for_bit(tmp_path):
     like = eqx.tree_at(lambda t: t["learner"]["team"].weight, like, jnp.zeros((2, 3)))
     like["nan"] = np.zeros(5, np.float32)
     like["keys"] = jax.random.split(jax.random.key(0), 2)
-    counters = {"step": 5, "best": float("-inf"), "third": 1 / 3, "positions": {"a": 1}, "name": "é", "by_seed": {0: 1}}
+    counters = {
+        "step": 5,
+        "best": float("-inf"),
+        "third": 1 / 3,
+        "positions": {"a": 1},
+        "name": "é",
+        "by_seed": {2: 1, 10: 2},
+    }
     path = checkpoint.save(tmp_path, tree, counters=counters, keep=1)
     loaded = checkpoint.load(tmp_path, like)
     assert_same(loaded.tree, tree)
-    assert loaded.counters == {**counters, "by_seed": {"0": 1}}
+    assert loaded.counters == {**counters, "by_seed": {"2": 1, "10": 2}}
     assert loaded.path == path == tmp_path / "step-000000000005"
     assert loaded.notes == []
     assert checkpoint.read_counters(path)["third"] == 1 / 3
@@ -103,11 +112,11 @@ def test_shapes_alone_are_enough_to_load(tmp_path):
 
 
 def test_a_part_is_loaded_alone(tmp_path):
-    tree = {"learner": {"team": [jnp.ones(2), jnp.zeros(3)]}, "learner2": jnp.ones(9), "replay": jnp.ones(1000)}
+    tree = {"learner": {"team": [jnp.ones(2), jnp.zeros(3)]}, "learner.team2": jnp.ones(9), "replay": jnp.ones(1000)}
     checkpoint.save(tmp_path, tree, counters={"step": 0}, keep=1)
     like = [jnp.zeros(2), jnp.ones(3)]
     assert_same(checkpoint.load(tmp_path, like, part="learner.team").tree, tree["learner"]["team"])
-    assert_same(checkpoint.load(tmp_path, jnp.zeros(9), part="learner2").tree, tree["learner2"])
+    assert_same(checkpoint.load(tmp_path, jnp.zeros(9), part="learner.team2").tree, tree["learner.team2"])
     with pytest.raises(QohortError, match=r"`learner.team.1` is float32\[3\] in the checkpoint and absent here"):
         checkpoint.load(tmp_path, like[:1], part="learner.team")
 
@@ -127,6 +136,15 @@ def test_the_file_is_one_that_the_safetensors_package_reads(tmp_path):
     np.testing.assert_array_equal(read["turned"], tree["turned"])
     assert read["half"].tobytes() == np.asarray(tree["half"]).tobytes()
     assert read["nan"].tobytes() == tree["nan"].tobytes()
+
+
+def test_arrays_in_the_file_are_aligned(tmp_path):
+    path = checkpoint.save(tmp_path, whole_tree(), counters={"step": 0}, keep=1) / "arrays.safetensors"
+    (length,) = struct.unpack("<Q", path.read_bytes()[:8])
+    header = json.loads(path.read_bytes()[8 : 8 + length])
+    widths = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+    assert len(header) >= 12
+    assert all((8 + length + entry["data_offsets"][0]) % widths[entry["dtype"]] == 0 for entry in header.values())
 
 
 def test_we_read_what_the_safetensors_package_writes(tmp_path):
@@ -428,6 +446,37 @@ def test_killed_at_any_point_of_a_save_leaves_the_old_or_the_new(tmp_path):
     assert (True, ".removing", False) in outcomes  # killed while removing the old one
     assert outcomes[-1] == (True, "-", True)
     assert all(not survived for *_, survived in outcomes[:-1])
+
+
+def test_everything_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    """A power cut cannot be tried here; the order of syncs and the rename can."""
+    if not os.path.exists("/proc/self/fd"):
+        pytest.skip("this system does not tell the names of open files")
+    calls: list[str] = []
+    sync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda f: calls.append(Path(os.readlink(f"/proc/self/fd/{f}")).name) or sync(f))
+    monkeypatch.setattr(os, "rename", lambda a, b: calls.append(f"rename to {Path(b).name}") or rename(a, b))
+    save(tmp_path, 10)
+    final = "step-000000000010"
+    assert calls == [
+        "arrays.safetensors",
+        "manifest.json",
+        f".writing-{final}-{os.getpid()}",
+        f"rename to {final}",
+        tmp_path.name,
+    ]
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    save(tmp_path, 10)
+    save(tmp_path, 20)
+
+    def refuse(_: Path) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tensors, "checksum", refuse)
+    with pytest.raises(QohortError, match=r"Cannot read the checkpoint .*step-000000000020: permission is missing"):
+        checkpoint.load(tmp_path, LIKE)
 
 
 def test_a_second_interrupt_in_the_middle_of_a_save_leaves_nothing_behind(tmp_path, monkeypatch):

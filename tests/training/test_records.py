@@ -160,6 +160,18 @@ def test_the_last_step_that_is_kept(tmp_path):
     assert last_step(tmp_path, None) == -1
 
 
+def test_a_position_is_of_what_is_on_the_disk(tmp_path, monkeypatch):
+    """Otherwise a power cut could leave a checkpoint that expects lines which are gone."""
+    records = Records(tmp_path, columns=COLUMNS)
+    records.write(0, 1, {"train/loss": 1.0})
+    synced: dict[int, int] = {}
+    monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
+    positions = records.position()
+    records.close()
+    assert synced == {(tmp_path / name).stat().st_ino: positions[name] for name in FILES}
+    assert positions == {name: (tmp_path / name).stat().st_size for name in FILES}
+
+
 def test_a_full_disk_is_a_sentence(tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
