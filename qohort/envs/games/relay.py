@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
@@ -10,7 +11,7 @@ from qohort.errors import QohortError
 from qohort.spec import EnvSpec, Observation, Outcome
 
 LANES = ("left", "middle", "right")
-MOVES = jnp.array([0, -1, 0, 1])  # of the actions wait, left, ahead, right
+MOVES = np.array([0, -1, 0, 1])  # of the actions wait, left, ahead, right
 SIGHT = 2
 CROWDED = 0.75
 
@@ -90,7 +91,7 @@ class Relay(AbstractEnv):
 
     def step(self, key: PRNGKeyArray, state: RelayState, actions: Int[Array, " N"]) -> tuple[RelayState, Outcome]:
         action = actions[state.column // self.leg]
-        lane = jnp.clip(state.lane + MOVES[action], 0, 2)
+        lane = jnp.clip(state.lane + jnp.asarray(MOVES)[action], 0, 2)
         falls = state.hurdles[state.column, lane]
         reached = RelayState(
             hurdles=state.hurdles.at[state.column, lane].set(False),
