@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -37,7 +38,7 @@ def mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> Ab
 
 def learner_mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> AbstractMixer:
     mixed = golden.setting("mixer") in ("vdn", "qmix", "qatten", "qlinear")
-    return mixer_of(golden, arrays, spec) if mixed else Independent().build(spec, jnp.zeros(0))
+    return mixer_of(golden, arrays, spec) if mixed else Independent().build(spec, jax.random.key(0))
 
 
 def batch_spec(golden: Golden) -> EnvSpec:
