@@ -249,7 +249,7 @@ class ValueDecomposition(AbstractAlgorithm):
 
 def _pick(values: Float[Array, "T B N A"], actions: Int[Array, "T B N"]) -> Float[Array, "T B N"]:
     """The values of the actions. On a CPU a masked sum and its gradient are faster than a gather and a scatter."""
-    taken = actions[..., None] == jnp.arange(values.shape[-1])
+    taken = actions[..., None] == jax.lax.broadcasted_iota(actions.dtype, values.shape, values.ndim - 1)
     return jnp.sum(jnp.where(taken, values, 0.0), axis=-1)
 
 

@@ -48,25 +48,36 @@ class Programs:
         self._evaluate = jax.jit(each(judge, (None, 0, 0, None)))
 
     def begin(self, seeds: Sequence[int]) -> TrainState:
-        keys = [jax.random.key(seed) for seed in seeds]
-        return self._begin(self._env, jnp.stack(keys) if self._together else keys[0])
+        return self._begin(self._env, self._keys(seeds))
+
+    def state_shapes(self, seeds: Sequence[int]) -> TrainState:
+        """Shapes and types of the state, nothing computed."""
+        return jax.eval_shape(self._begin, self._env, self._keys(seeds))
 
     def chunk(self, state: TrainState, *, exploration: float, learning_rate: float) -> tuple[TrainState, Report]:
         """One chunk; the buffers of `state` are used up."""
-        rates = Rates(exploration=jnp.asarray(exploration), learning_rate=jnp.asarray(learning_rate))
-        return self._chunk(self._env, state, rates)
+        return self._chunk(self._env, state, _rates(exploration, learning_rate))
 
     def report_shapes(self, state: TrainState) -> Report:
         """What a chunk will report, without running it; its trace is used again."""
-        rate = jnp.zeros(())
-        _, report = self._chunk.trace(self._env, state, Rates(exploration=rate, learning_rate=rate)).out_info
+        _, report = self._chunk.trace(self._env, state, _rates(0.0, 0.0)).out_info
         return report
+
+    def _keys(self, seeds: Sequence[int]) -> Array:
+        keys = [jax.random.key(seed) for seed in seeds]
+        return jnp.stack(keys) if self._together else keys[0]
 
     def evaluate(self, team: AbstractTeam, keys: Sequence[Array], *, episodes: int) -> Scores:
         """Scores by episode, with a leading axis of seeds."""
         key = jnp.stack(keys) if self._together else keys[0]
         scores = self._evaluate(self._env, team, key, jnp.zeros(episodes))
         return scores if self._together else {name: value[None] for name, value in scores.items()}
+
+
+def _rates(exploration: float, learning_rate: float) -> Rates:
+    """Of a stated type: what JAX makes of a bare Python number is traced apart."""
+    dtype = jnp.zeros(()).dtype
+    return Rates(exploration=jnp.asarray(exploration, dtype), learning_rate=jnp.asarray(learning_rate, dtype))
 
 
 def by_seed(report: Report, *, together: bool) -> Report:

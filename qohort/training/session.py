@@ -19,7 +19,7 @@ from qohort.training.chunk import Report, TrainState
 from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs, by_seed
 from qohort.training.progress import Display
-from qohort.training.records import Records
+from qohort.training.records import Records, last_step
 from qohort.training.run import Grid, Run
 from qohort.training.sinks import TensorBoard
 from qohort.training.tally import Tally, metric_name
@@ -86,11 +86,13 @@ class Session:
         self._seeds = tuple(seeds)
         self._together = together
         self._folder = checkpoint_folder(setting.folder, seeds)
-        self._state = setting.programs.begin(seeds)
-        self._best = jax.tree.map(jnp.copy, self._team())
-        self._place = Place(best=[None] * len(seeds), tally=[Tally() for _ in seeds])
         self._counters: dict[str, Any] = {}
-        self._resume()
+        self._place = Place(best=[None] * len(seeds), tally=[Tally() for _ in seeds])
+        if checkpoint.paths(self._folder):
+            self._resume()
+        else:
+            self._state = setting.programs.begin(seeds)
+            self._best = jax.tree.map(jnp.copy, self._team())
         self._records = [self._open_records(lane) for lane in range(len(seeds))]
         self._saved_at = time.monotonic()
         self._clock = _Clock()
@@ -125,9 +127,10 @@ class Session:
         self._saved_at = time.monotonic()
 
     def _resume(self) -> None:
-        if not checkpoint.paths(self._folder):
-            return
-        loaded = checkpoint.load(self._folder, {"train": self._state, "best": self._best})
+        """Go on from the newest checkpoint; only shapes stand in for what is loaded, so nothing is held twice."""
+        shapes = self._setting.programs.state_shapes(self._seeds)
+        best = self._setting.algorithm.team_of(shapes.learner)
+        loaded = checkpoint.load(self._folder, {"train": shapes, "best": best})
         for note in loaded.notes:
             self._setting.display.say(note)
         self._state, self._best = loaded.tree["train"], loaded.tree["best"]
@@ -146,7 +149,7 @@ class Session:
         folder = seed_folder(self._setting.folder, seed)
         folder.mkdir(parents=True, exist_ok=True)
         positions = self._counters["positions"][lane] if self._counters else None
-        resumed_at = self._place.step if self._counters else None
+        resumed_at = last_step(folder, positions)
         sinks = (
             [TensorBoard(self._setting.folder / "tensorboard", resumed_at=resumed_at)]
             if self._setting.run.tensorboard
