@@ -11,7 +11,6 @@ mixer; the paper's agents have tables, ours share a network unless they are told
 import dataclasses
 
 import equinox as eqx
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
