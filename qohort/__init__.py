@@ -10,7 +10,7 @@ from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 from qohort.spec import EnvSpec, Observation, Outcome
-from qohort.training.load import LoadedTeam, load
+from qohort.training.load import LoadedTeam, evaluate, load
 from qohort.training.run import Run
 from qohort.training.train import Trained, train
 
@@ -37,6 +37,7 @@ __all__ = [
     "Trained",
     "ValueDecomposition",
     "check_env",
+    "evaluate",
     "load",
     "make",
     "names",

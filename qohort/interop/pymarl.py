@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, VDN, AbstractMixer, MixerConfig, Qatten, QattenMixer, Qlinear, QlinearMixer, QMIXMixer
 from qohort.mixers.vdn import VDNMixer
@@ -23,6 +24,7 @@ from qohort.networks.hyper import Hypernetwork, layer_sizes
 from qohort.networks.recurrent import Recurrent, RecurrentAgent
 from qohort.networks.sharing import IndependentTeam
 from qohort.spec import EnvSpec
+from qohort.training.load import LoadedTeam
 
 Arrays = Mapping[str, np.ndarray]
 Dialect = Literal["pymarl", "pymarl2"]
@@ -109,6 +111,14 @@ def agent_from_pymarl(arrays: Arrays, spec: EnvSpec, config: Recurrent | None = 
     """A team of agents that share PyMARL's recurrent agent."""
     config = agent_config_from_pymarl(arrays, spec) if config is None else config
     return _filled(config.build(spec, jax.random.key(0)), arrays, "pymarl", spec)
+
+
+def team_from_pymarl(agent: str | pathlib.Path | Arrays, spec: EnvSpec) -> LoadedTeam:
+    """A PyMARL agent, given as its `agent.th` or as arrays, ready to act in a world or to be evaluated there."""
+    arrays = read_th(agent) if isinstance(agent, str | pathlib.Path) else agent
+    config = agent_config_from_pymarl(arrays, spec)
+    algorithm = ValueDecomposition(mixer=VDN(), team=config)
+    return LoadedTeam(algorithm, agent_from_pymarl(arrays, spec, config), spec, step=0)
 
 
 def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig:

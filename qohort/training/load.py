@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.algorithms.optimiser import Optimiser
@@ -23,6 +23,8 @@ from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 from qohort.spec import EnvSpec
 from qohort.training import checkpoint
+from qohort.training.evaluation import evaluate as play_greedily
+from qohort.training.evaluation import evaluation_key
 from qohort.training.run import Run
 from qohort.training.run_folder import read_config
 from qohort.training.session import checkpoint_folder
@@ -39,6 +41,9 @@ CONFIG_CLASSES: dict[str, type] = {
 """What may stand in the configuration of a run."""
 
 Which = Literal["best", "last"]
+
+EVALUATE_STREAM = 1 << 21
+"""Evaluations of loaded teams draw from streams of their own, counted from here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +77,7 @@ class LoadedTeam:
         self.spec = spec
         self.step = step
         self.network = network
+        self.algorithm = algorithm
         self._act = jax.jit(
             lambda network, carry, view, first: algorithm.act(
                 network, carry, view, first=first, key=jax.random.key(0), exploration=jnp.zeros(())
@@ -160,6 +166,27 @@ def load(
     spec = (env or make(config.world)).spec
     tree, counters = load_arrays(Path(run), config, spec, seed=config.run.seed if seed is None else seed, which=which)
     return LoadedTeam(config.algorithm, tree, spec, step=counters["step"])
+
+
+def evaluate(
+    team: LoadedTeam, env: AbstractEnv, *, episodes: int = 320, seed: int = 0
+) -> dict[str, Float[np.ndarray, " episodes"]]:
+    """Play greedy episodes in a world and return what each brought: `return`, `length` and the world's metrics."""
+    if episodes < 1:
+        raise QohortError(f"`episodes` is {episodes}; it must be at least 1.")
+    if (env.spec.n_agents, env.spec.n_actions, env.spec.obs_size) != (
+        team.spec.n_agents,
+        team.spec.n_actions,
+        team.spec.obs_size,
+    ):
+        raise QohortError(f"The team was trained on {team.spec.name}; {env.spec.name} has other sizes.")
+    key = evaluation_key(seed, EVALUATE_STREAM)
+
+    @jax.jit
+    def play(env: AbstractEnv, network: AbstractTeam) -> dict[str, Float[Array, " episodes"]]:
+        return play_greedily(team.algorithm, env, network, key=key, episodes=episodes)
+
+    return {name: np.asarray(value) for name, value in play(env, team.network).items()}
 
 
 def load_arrays(

@@ -1,7 +1,7 @@
 """A configuration as plain data: to JSON and back, a hash for its name, and how two differ.
 
-A dataclass becomes a dictionary with its class under `kind`, so that a union (any mixer, any team) comes
-back as what it was.
+A dataclass becomes a dictionary with the name of its class under `class`, which no setting can be called.
+A union (any mixer, any team) so comes back as what it was.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import Any
 
 from qohort.errors import QohortError
 
-KIND = "kind"
+KIND = "class"
 _ABSENT = object()
 _SHOWN = 8
 

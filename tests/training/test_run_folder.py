@@ -14,7 +14,7 @@ from qohort.errors import QohortError
 from qohort.training import disk, provenance
 from qohort.training.run_folder import RunFolder, default_path, latest, read_config
 
-CONFIG = {"name": "qmix", "algorithm": {"kind": "Q", "lr": 0.5, "heads": 4}, "run": {"steps": 100, "keep": 2}}
+CONFIG = {"name": "qmix", "algorithm": {"class": "Q", "lr": 0.5, "heads": 4}, "run": {"steps": 100, "keep": 2}}
 MAY_CHANGE = {"run.steps", "run.keep"}
 
 

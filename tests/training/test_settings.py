@@ -53,21 +53,21 @@ def test_nested_settings_come_back_through_json():
         names={"x": (1, 2)},
     )
     data = json.loads(json.dumps(config_to_dict(config)))
-    assert data["kind"] == "Learner"
-    assert data["mixer"] == {"kind": "Qatten", "heads": 8, "weights": [1.0, 0.5]}
+    assert data["class"] == "Learner"
+    assert data["mixer"] == {"class": "Qatten", "heads": 8, "weights": [1.0, 0.5]}
     assert config_from_dict(data, REGISTRY) == config
 
 
 def test_a_setting_that_was_not_written_down_has_its_default():
-    assert config_from_dict({"kind": "Learner", "mixer": {"kind": "Qmix"}}, REGISTRY) == Learner(mixer=Qmix())
+    assert config_from_dict({"class": "Learner", "mixer": {"class": "Qmix"}}, REGISTRY) == Learner(mixer=Qmix())
 
 
 STRANGE = {
-    "class": ({"kind": "Learner", "mixer": {"kind": "Qplex"}}, "mixer is of the kind 'Qplex', which is not known here"),
-    "root": ({"kind": "Other"}, "the configuration is of the kind 'Other'.* known are Learner, Qatten, Qmix"),
-    "field": ({"kind": "Learner", "mixer": {"kind": "Qmix", "hedas": 1}}, r"mixer \(Qmix\) has a setting 'hedas'"),
-    "missing": ({"kind": "Learner"}, r"the configuration \(Learner\) lacks the setting 'mixer', which has no default"),
-    "list": ({"kind": "Learner", "mixer": {"kind": "Qmix"}, "layers": [{"kind": "X"}]}, "layers.0 is of the kind 'X'"),
+    "class": ({"class": "Learner", "mixer": {"class": "Qplex"}}, "mixer is of the kind 'Qplex', which is not known here"),
+    "root": ({"class": "Other"}, "the configuration is of the kind 'Other'.* known are Learner, Qatten, Qmix"),
+    "field": ({"class": "Learner", "mixer": {"class": "Qmix", "hedas": 1}}, r"mixer \(Qmix\) has a setting 'hedas'"),
+    "missing": ({"class": "Learner"}, r"the configuration \(Learner\) lacks the setting 'mixer', which has no default"),
+    "list": ({"class": "Learner", "mixer": {"class": "Qmix"}, "layers": [{"class": "X"}]}, "layers.0 is of the kind 'X'"),
 }
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_known_is_a_sentence(case):
         config_from_dict(data, REGISTRY)
 
 
-@pytest.mark.parametrize("value", [object(), [1], {1: 2}, {"kind": "x"}, len, Learner])
+@pytest.mark.parametrize("value", [object(), [1], {1: 2}, {"class": "x"}, len, Learner])
 def test_what_cannot_be_written_down_is_named(value):
     with pytest.raises(QohortError, match=r"The setting Learner.names.a is .*cannot write down"):
         config_to_dict(Learner(mixer=Qmix(), names={"a": value}))
@@ -106,17 +106,17 @@ def test_the_hash_sees_settings_and_not_how_they_are_written():
 
 
 def test_differences_name_both_values():
-    before = {"a": 1, "mixer": {"kind": "Qmix", "embed": 32}, "same": 2, "list": [1]}
-    after = {"a": None, "mixer": {"kind": "Qatten", "heads": 4}, "same": 2.0, "list": (1,)}
+    before = {"a": 1, "mixer": {"class": "Qmix", "embed": 32}, "same": 2, "list": [1]}
+    after = {"a": None, "mixer": {"class": "Qatten", "heads": 4}, "same": 2.0, "list": (1,)}
     changes = differences(before, after)
     assert changes == {
         "a": ("1", "null"),
-        "mixer.kind": ('"Qmix"', '"Qatten"'),
+        "mixer.class": ('"Qmix"', '"Qatten"'),
         "mixer.embed": ("32", "absent"),
         "mixer.heads": ("absent", "4"),
     }
     allowed, refused = split_differences(changes, {"mixer"})
-    assert list(allowed) == ["mixer.kind", "mixer.embed", "mixer.heads"]
+    assert list(allowed) == ["mixer.class", "mixer.embed", "mixer.heads"]
     assert list(refused) == ["a"]
     assert split_differences({"mixers": ("1", "2")}, {"mixer"})[0] == {}
 
