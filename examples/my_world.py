@@ -3,8 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import qohort
 from jaxtyping import Array, Int, PRNGKeyArray
+
+import qohort
 
 CELLS = 5
 
@@ -35,9 +36,7 @@ class Meet(qohort.AbstractEnv):
         cells = jax.random.choice(key, CELLS, (2,), replace=False)
         return Places(cells.astype(jnp.int32), jnp.int32(0))
 
-    def step(
-        self, key: PRNGKeyArray, state: Places, actions: Int[Array, " N"]
-    ) -> tuple[Places, qohort.Outcome]:
+    def step(self, key: PRNGKeyArray, state: Places, actions: Int[Array, " N"]) -> tuple[Places, qohort.Outcome]:
         moves = jnp.array([0, -1, 1])[actions]
         reached = Places(jnp.clip(state.cells + moves, 0, CELLS - 1).astype(jnp.int32), state.time + 1)
         met = reached.cells[0] == reached.cells[1]
@@ -54,9 +53,7 @@ class Meet(qohort.AbstractEnv):
     def observe(self, snapshot: Int[Array, " N"]) -> qohort.Observation:
         where = jax.nn.one_hot(snapshot, CELLS)
         edges = jnp.stack([jnp.ones(2, bool), snapshot > 0, snapshot < CELLS - 1], axis=1)
-        return qohort.Observation(
-            obs=where, state=where.ravel(), units=where, avail=edges, alive=jnp.ones(2, bool)
-        )
+        return qohort.Observation(obs=where, state=where.ravel(), units=where, avail=edges, alive=jnp.ones(2, bool))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
+
 from qohort.envs.base import AbstractEnv
 from qohort.spec import EnvSpec, Observation, Outcome
 
@@ -47,9 +48,7 @@ class Clock(AbstractEnv):
         episode = jax.random.randint(draw[2], (), 1, 10_000)
         return ClockState(episode, jnp.zeros((), jnp.int32), length.astype(jnp.int32), cut.astype(jnp.int32))
 
-    def step(
-        self, key: PRNGKeyArray, state: ClockState, actions: Int[Array, " N"]
-    ) -> tuple[ClockState, Outcome]:
+    def step(self, key: PRNGKeyArray, state: ClockState, actions: Int[Array, " N"]) -> tuple[ClockState, Outcome]:
         time = state.time + 1
         ended = time >= state.length
         reward = state.time + actions[0] / 10

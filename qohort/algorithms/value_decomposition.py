@@ -154,9 +154,7 @@ class ValueDecomposition(AbstractAlgorithm):
         out, carry = team(carry, *moment)
         return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
 
-    def update(
-        self, learner: ValueLearner, window: Window, key: PRNGKeyArray
-    ) -> tuple[ValueLearner, dict[str, Array]]:
+    def update(self, learner: ValueLearner, window: Window, key: PRNGKeyArray) -> tuple[ValueLearner, dict[str, Array]]:
         gradient_of = jax.value_and_grad(self.loss, has_aux=True)
         (loss, looked), gradient = gradient_of(learner.params, learner.target, window)
         params, opt_state, norm = self.optimiser.step(

@@ -19,6 +19,10 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from qohort.networks.agent import affine
 
 
+Recurrence = tuple[Array, Array, Array, Array]
+Gates = tuple[Array, Array, Array]
+
+
 class GRU(eqx.Module):
     weight_ir: Float[Array, "H I"]
     weight_iz: Float[Array, "H I"]
@@ -63,16 +67,46 @@ def _sigmoid(x: Array) -> Array:
     return 0.5 + 0.5 * jnp.tanh(0.5 * x)
 
 
-def _unroll(weights: Any, inputs: Any, first: Array, h: Array) -> Array:
+@jax.custom_vjp
+def _unroll(weights: Recurrence, inputs: Gates, first: Array, h: Array) -> Array:
+    return _forward(weights, inputs, first, h)[0]
+
+
+def _forward(weights, inputs, first, h):
     weight_r, weight_z, weight_n, bias_n = weights
 
-    def step(h: Array, now: Any) -> tuple[Array, Array]:
-        in_r, in_z, in_n, reset = now
-        h = jnp.where(reset[:, None], 0, h)
-        r = _sigmoid(in_r + h @ weight_r.T)
-        z = _sigmoid(in_z + h @ weight_z.T)
-        n = jnp.tanh(in_n + r * (h @ weight_n.T + bias_n[None, :]))
-        h = n + z * (h - n)
-        return h, h
+    def step(h: Array, now: Any) -> tuple[Array, Any]:
+        (in_r, in_z, in_n), reset = now
+        p = jnp.where(reset[:, None], 0, h)
+        r = _sigmoid(in_r + p @ weight_r.T)
+        z = _sigmoid(in_z + p @ weight_z.T)
+        a = p @ weight_n.T + bias_n[None]
+        n = jnp.tanh(in_n + r * a)
+        h = n + z * (p - n)
+        return h, (h, r, z, a, n)
 
-    return jax.lax.scan(step, h, (*inputs, first))[1]
+    states, *gates = jax.lax.scan(step, h, (inputs, first))[1]
+    return states, (weights, first, h, states, gates)
+
+
+def _backward(kept, g):
+    weights, first, h, states, (r, z, a, n) = kept
+    weight_r, weight_z, weight_n, _ = weights
+    before = jnp.where(first[..., None], 0, jnp.concatenate([h[None], states[:-1]]))
+
+    def step(dh, now):
+        g, reset, p, r, z, a, n = now
+        d = g + dh
+        dn = d * (1 - z) * (1 - n * n)
+        dz = d * (p - n) * z * (1 - z)
+        dr = dn * a * r * (1 - r)
+        dp = d * z + dr @ weight_r + dz @ weight_z + (dn * r) @ weight_n
+        return jnp.where(reset[:, None], 0, dp), (dr, dz, dn)
+
+    dh, (dr, dz, dn) = jax.lax.scan(step, jnp.zeros_like(h), (g, first, before, r, z, a, n), reverse=True)
+    da = dn * r
+    dot = lambda d: jnp.einsum("trh,tri->hi", d, before)
+    return (dot(dr), dot(dz), dot(da), da.sum((0, 1))), (dr, dz, dn), None, dh
+
+
+_unroll.defvjp(_forward, _backward)

@@ -109,9 +109,7 @@ def _running_on(frames: Frame, observations: Observation) -> Window:
     return _window(frames, observations, first=frames.first, valid=~held[:-1], acted_before=~frames.first)
 
 
-def _padded(
-    frames: Frame, observations: Observation, times: Int[Array, "T1 1"], length: Int[Array, " B"]
-) -> Window:
+def _padded(frames: Frame, observations: Observation, times: Int[Array, "T1 1"], length: Int[Array, " B"]) -> Window:
     """Rows after the end are zero, and so is what was done there, as in a freshly allocated episode batch.
 
     The frame after the last decision belongs to the episode only if the time limit held it.

@@ -44,13 +44,15 @@ def first_state(algorithm: AbstractAlgorithm, env: AbstractEnv, key: PRNGKeyArra
     """Where training begins; a pure function of the key."""
     key_init, key_reset, key_train = jax.random.split(key, 3)
     learner = algorithm.init(env.spec, key_init)
-    return TrainState(
+    state = TrainState(
         learner=learner,
         actors=first_actors(env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset),
         ring=make_ring(env, algorithm.feed, algorithm.environments),
         key=key_train,
         owed=jnp.zeros((), jnp.int32),
     )
+    # A bare Python number in a world's or a learner's state would have the chunk compiled a second time.
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), state)
 
 
 def run_chunk(

@@ -105,8 +105,8 @@ class LoadedTeam:
             stuck = self.spec.agents[int(np.argmin(may.any(axis=-1)))]
             raise QohortError(f"`avail` leaves {stuck} no action; every row needs at least one True.")
         lives = np.ones(n, bool) if alive is None else _checked("alive", alive, (n,), bool)
-        view = View(obs=jnp.asarray(seen[None]), avail=may[None], alive=lives[None], last_action=self._last)
-        view = jax.tree.map(jnp.asarray, view)
+        obs_row, avail_row, alive_row = (jnp.asarray(array[None]) for array in (seen, may, lives))
+        view = View(obs=obs_row, avail=avail_row, alive=alive_row, last_action=jnp.asarray(self._last))
         actions, self._carry = self._act(self.network, self._carry, view, jnp.asarray([self._first]))
         self._last = np.asarray(actions, np.int32)
         self._first = False

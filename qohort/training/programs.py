@@ -76,8 +76,7 @@ class Programs:
 
 def _rates(exploration: float, learning_rate: float) -> Rates:
     """Of a stated type: what JAX makes of a bare Python number is traced apart."""
-    dtype = jnp.zeros(()).dtype
-    return Rates(exploration=jnp.asarray(exploration, dtype), learning_rate=jnp.asarray(learning_rate, dtype))
+    return Rates(exploration=jnp.asarray(exploration, float), learning_rate=jnp.asarray(learning_rate, float))
 
 
 def by_seed(report: Report, *, together: bool) -> Report:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy, mask_unavailable
 

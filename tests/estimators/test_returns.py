@@ -1,10 +1,13 @@
 """Targets against sums written out step by step, and against numbers worked out by hand."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qohort.estimators import returns
 
 GAMMA = 0.9
@@ -63,7 +66,7 @@ def brute_q_lambda(s: dict[str, np.ndarray], t: int, lambda_: float) -> float:
     """Q(s_t, u_t) plus the sum of discounted, λ-weighted TD errors; the current value cancels."""
     chain = [t, *future(s, t)]
     total, weight = s["reward"][t] + s["discount"][t] * s["value_next"][t], 1.0
-    for before, step in zip(chain, chain[1:], strict=False):
+    for before, step in itertools.pairwise(chain):
         weight *= lambda_ * s["discount"][before]
         error = s["reward"][step] + s["discount"][step] * s["value_next"][step] - s["taken_next"][before]
         total += weight * error
@@ -90,9 +93,7 @@ def test_td_lambda_is_the_weighted_average_of_k_step_targets(ends: str, lambda_:
 @pytest.mark.parametrize("lambda_", [0.0, 0.6, 1.0])
 def test_q_lambda_is_the_sum_of_td_errors(ends: str, lambda_: float):
     s = stretch(ends)
-    got = returns.q_lambda(
-        *arrays(s, *BASE, "taken_next"), connected=jnp.asarray(s["connected"]), lambda_=lambda_
-    )
+    got = returns.q_lambda(*arrays(s, *BASE, "taken_next"), connected=jnp.asarray(s["connected"]), lambda_=lambda_)
     want = [brute_q_lambda(s, t, lambda_) for t in range(len(ends))]
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
@@ -164,7 +165,7 @@ def test_the_released_q_lambda_is_the_right_one_plus_the_gap_of_the_step_itself(
     s = stretch("......e")
     rng = np.random.default_rng(5)
     value, taken = rng.normal(size=8), rng.normal(size=8)
-    base = [jnp.asarray(s["reward"]), jnp.asarray(s["discount"]), jnp.asarray(value[1:])]
+    base = (jnp.asarray(s["reward"]), jnp.asarray(s["discount"]), jnp.asarray(value[1:]))
     chain = {"connected": jnp.asarray(s["connected"]), "lambda_": 0.6}
     released = returns.q_lambda_pymarl2(*base, value=jnp.asarray(value[:-1]), taken=jnp.asarray(taken[:-1]), **chain)
     right = returns.q_lambda(*base, jnp.asarray(taken[1:]), **chain)
@@ -177,7 +178,7 @@ def test_q_lambda_keeps_the_optimum_where_td_lambda_does_not():
     value = rng.normal(size=9) + 3
     taken = value - rng.exponential(size=9)  # exploratory actions are worth less
     reward = taken[:-1] - GAMMA * value[1:]
-    base = [jnp.asarray(reward), jnp.full(8, GAMMA), jnp.asarray(value[1:])]
+    base = (jnp.asarray(reward), jnp.full(8, GAMMA), jnp.asarray(value[1:]))
     chain = {"connected": jnp.array([True] * 7 + [False]), "lambda_": 0.8}
     right = returns.q_lambda(*base, jnp.asarray(taken[1:]), **chain)
     np.testing.assert_allclose(right, taken[:-1], rtol=1e-5, atol=1e-5)

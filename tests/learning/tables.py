@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from qohort.algorithms.value_decomposition import Params, ValueDecomposition, ValueLearner
 from qohort.envs.games.matrix import MatrixGame
 from qohort.networks.base import View

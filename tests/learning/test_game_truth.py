@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from qohort import QMIX, VDN, FeedForward, LinearSchedule, Optimiser, Qatten, Replayed, ValueDecomposition, make
 from qohort.algorithms.presets import preset
 from qohort.envs.games.random_games import (
@@ -21,7 +22,6 @@ from qohort.envs.games.solve import solve
 from qohort.envs.games.tabular import TabularGame
 from qohort.mixers.base import AbstractMixerConfig
 from qohort.training.chunk import Rates, TrainState, first_state, run_chunk
-
 from tests.learning.tables import joint_values
 
 CHUNK = 50

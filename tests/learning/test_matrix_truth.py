@@ -9,12 +9,12 @@ import functools
 import jax
 import numpy as np
 import pytest
+
 from qohort import QMIX, VDN, FeedForward, Optimiser, Qatten, Qlinear, ValueDecomposition
 from qohort.algorithms.value_decomposition import ValueLearner
 from qohort.envs.games.matrix import PAYOFFS, MatrixGame
 from qohort.envs.games.solve import additive_projection
 from qohort.mixers.base import AbstractMixerConfig
-
 from tests.learning.tables import enumerated, joint_values, train_on
 
 QTRAN, OR, AND = (np.asarray(PAYOFFS[name], float) for name in ("qtran-matrix", "or", "and"))

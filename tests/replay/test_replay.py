@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.mixers import VDN
@@ -11,7 +12,6 @@ from qohort.networks.feedforward import FeedForward
 from qohort.replay import Replayed, Window, memory
 from qohort.replay.samplers import ready, sample
 from qohort.training.collect import collect, first_actors
-
 from tests.worlds import Clock
 
 ENVS = 3

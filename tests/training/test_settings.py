@@ -63,11 +63,14 @@ def test_a_setting_that_was_not_written_down_has_its_default():
 
 
 STRANGE = {
-    "class": ({"class": "Learner", "mixer": {"class": "Qplex"}}, "mixer is of the kind 'Qplex', which is not known here"),
+    "class": ({"class": "Learner", "mixer": {"class": "Qplex"}}, "mixer is of the kind 'Qplex', which is not known"),
     "root": ({"class": "Other"}, "the configuration is of the kind 'Other'.* known are Learner, Qatten, Qmix"),
     "field": ({"class": "Learner", "mixer": {"class": "Qmix", "hedas": 1}}, r"mixer \(Qmix\) has a setting 'hedas'"),
     "missing": ({"class": "Learner"}, r"the configuration \(Learner\) lacks the setting 'mixer', which has no default"),
-    "list": ({"class": "Learner", "mixer": {"class": "Qmix"}, "layers": [{"class": "X"}]}, "layers.0 is of the kind 'X'"),
+    "list": (
+        {"class": "Learner", "mixer": {"class": "Qmix"}, "layers": [{"class": "X"}]},
+        "layers.0 is of the kind 'X'",
+    ),
 }
 
 
