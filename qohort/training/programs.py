@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs.base import AbstractEnv
@@ -67,7 +67,9 @@ class Programs:
         keys = [jax.random.key(seed) for seed in seeds]
         return jnp.stack(keys) if self._together else keys[0]
 
-    def evaluate(self, team: AbstractTeam, keys: Sequence[Array], *, episodes: int) -> Scores:
+    def evaluate(
+        self, team: AbstractTeam, keys: Sequence[Array], *, episodes: int
+    ) -> dict[str, Float[Array, "seeds episodes"]]:
         """Scores by episode, with a leading axis of seeds."""
         key = jnp.stack(keys) if self._together else keys[0]
         scores = self._evaluate(self._env, team, key, jnp.zeros(episodes))

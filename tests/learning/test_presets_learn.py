@@ -1,0 +1,71 @@
+"""Presets learn what they are for."""
+
+from typing import Any
+
+import jax
+import pytest
+from qohort import make
+from qohort.algorithms.presets import MIXERS, preset
+from qohort.training.evaluation import evaluation_key
+from qohort.training.programs import Programs
+
+
+def scores(name: str, world: str, which: str | None, chunks: int) -> tuple[Programs, dict[str, float]]:
+    """Train for so many chunks and play 64 greedy episodes."""
+    algorithm: Any = preset(name, world, which).algorithm
+    programs = Programs(algorithm, make(world), chunk=50, together=False)
+    state = programs.begin([0])
+    for index in range(chunks):
+        step = index * 50 * algorithm.environments
+        state, _ = programs.chunk(
+            state, exploration=algorithm.exploration().at(step), learning_rate=algorithm.learning_rate().at(step)
+        )
+    played = programs.evaluate(algorithm.team_of(state.learner), [evaluation_key(0, 0)], episodes=64)
+    return programs, {metric: float(value.mean()) for metric, value in played.items()}
+
+
+@pytest.mark.parametrize("name", ["qatten"])
+def test_the_fast_preset_wins_the_relay(name: str):
+    programs, played = scores(name, "games/relay", "fast", 40)
+    assert played["won"] >= 0.9
+    assert programs.traces == {"begin": 1, "chunk": 1, "evaluate": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(MIXERS) - {"qatten"}))
+def test_the_fast_preset_wins_the_relay_with_every_mixer(name: str):
+    assert scores(name, "games/relay", "fast", 60)[1]["won"] >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["paper", "pymarl2"])
+def test_published_presets_win_the_relay(which: str):
+    """Their exploration lasts 50,000 and 100,000 steps; the team is good before."""
+    chunks = {"paper": 1200, "pymarl2": 250}[which]
+    assert scores("qatten", "games/relay", which, chunks)[1]["won"] >= 0.9
+
+
+def test_the_paper_preset_is_the_pymarl_protocol():
+    """The numbers of PyMARL's default.yaml, typed here once more."""
+    algorithm: Any = preset("qmix", "anything", "paper").algorithm
+    assert (algorithm.optimiser.kind, algorithm.optimiser.learning_rate, algorithm.optimiser.eps) == (
+        "rmsprop",
+        5e-4,
+        1e-5,
+    )
+    assert (algorithm.feed.sampler, algorithm.feed.batch, algorithm.feed.episodes) == ("episodes", 32, 5000)
+    assert (algorithm.environments, algorithm.update_every, algorithm.update_unit) == (1, 1, "episodes")
+    assert (algorithm.target_interval, algorithm.gamma, algorithm.optimiser.clip) == (200, 0.99, 10.0)
+    assert [algorithm.exploration().at(step) for step in (0, 50_000, 10**6)] == [1.0, 0.05, 0.05]
+    assert not algorithm.bootstrap_time_limit
+    assert algorithm.double_q
+    assert (algorithm.team.hidden, algorithm.team.last_action, algorithm.team.agent_id) == (64, True, True)
+    assert (algorithm.mixer.embed, algorithm.mixer.hypernet_layers, algorithm.mixer.hypernet_hidden) == (32, 2, 64)
+
+
+def test_qattens_published_settings():
+    mixer: Any = preset("qatten", "anything", "paper").algorithm
+    assert (mixer.mixer.heads, mixer.mixer.embed, mixer.mixer.hypernet_hidden) == (4, 32, 64)
+    assert (mixer.mixer.regulariser, mixer.mixer.state_bias) == (0.01, True)
+    assert not (mixer.mixer.weighted_head or mixer.mixer.nonlinear)
+    assert jax.tree.leaves(mixer) == [mixer]  # settings are static: nothing in them is traced
