@@ -9,8 +9,6 @@ Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder" (2014)
 bias vectors. Both biases are kept because an optimiser moves b_ir + b_hr twice as far as it would move their sum.
 """
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,9 +16,10 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from qohort.networks.agent import affine
 
-
-Recurrence = tuple[Array, Array, Array, Array]
 Gates = tuple[Array, Array, Array]
+"""Something for r, for z and for n."""
+Recurrence = tuple[Array, Array, Array, Array]
+"""W_hr, W_hz, W_hn and b_hn."""
 
 
 class GRU(eqx.Module):
@@ -62,51 +61,61 @@ class GRU(eqx.Module):
         return _unroll(weights, inputs, first, h)
 
 
-def _sigmoid(x: Array) -> Array:
+def _sigmoid(x: Float[Array, "R H"]) -> Float[Array, "R H"]:
     """Exactly the logistic function, in the form that compiles to fewer instructions."""
     return 0.5 + 0.5 * jnp.tanh(0.5 * x)
 
 
 @jax.custom_vjp
-def _unroll(weights: Recurrence, inputs: Gates, first: Array, h: Array) -> Array:
+def _unroll(weights: Recurrence, inputs: Gates, first: Bool[Array, "T R"], h: Float[Array, "R H"]) -> Array:
+    """The recurrence; `inputs` are what the gates get from outside, all biases but b_hn included.
+
+    Its gradient is written by hand, because the one that JAX derives adds to the weights' gradients at every step:
+    small products, each with a round trip through memory. Here the steps only store what the gates received, and each
+    weight's gradient is one large product afterwards. Separate arrays for the gates matter for the same reason: slices
+    of a joint product would keep the element-wise work from being fused.
+    """
     return _forward(weights, inputs, first, h)[0]
 
 
-def _forward(weights, inputs, first, h):
+def _forward(
+    weights: Recurrence, inputs: Gates, first: Bool[Array, "T R"], h: Float[Array, "R H"]
+) -> tuple[Array, tuple]:
     weight_r, weight_z, weight_n, bias_n = weights
 
-    def step(h: Array, now: Any) -> tuple[Array, Any]:
+    def step(h: Array, now: tuple[Gates, Array]) -> tuple[Array, tuple[Array, ...]]:
         (in_r, in_z, in_n), reset = now
-        p = jnp.where(reset[:, None], 0, h)
-        r = _sigmoid(in_r + p @ weight_r.T)
-        z = _sigmoid(in_z + p @ weight_z.T)
-        a = p @ weight_n.T + bias_n[None]
-        n = jnp.tanh(in_n + r * a)
-        h = n + z * (p - n)
-        return h, (h, r, z, a, n)
+        before = jnp.where(reset[:, None], 0, h)
+        r = _sigmoid(in_r + before @ weight_r.T)
+        z = _sigmoid(in_z + before @ weight_z.T)
+        m = before @ weight_n.T + bias_n[None]
+        n = jnp.tanh(in_n + r * m)
+        h = n + z * (before - n)
+        return h, (h, r, z, m, n)
 
     states, *gates = jax.lax.scan(step, h, (inputs, first))[1]
-    return states, (weights, first, h, states, gates)
+    return states, (weights, first, h, states, tuple(gates))
 
 
-def _backward(kept, g):
-    weights, first, h, states, (r, z, a, n) = kept
-    weight_r, weight_z, weight_n, _ = weights
+def _backward(kept: tuple, grad_states: Float[Array, "T R H"]) -> tuple[Recurrence, Gates, None, Array]:
+    """Gradients d of the loss: d_r, d_z, d_n with respect to what r's σ, z's σ and n's tanh received."""
+    (weight_r, weight_z, weight_n, _), first, h, states, gates = kept
     before = jnp.where(first[..., None], 0, jnp.concatenate([h[None], states[:-1]]))
 
-    def step(dh, now):
-        g, reset, p, r, z, a, n = now
-        d = g + dh
-        dn = d * (1 - z) * (1 - n * n)
-        dz = d * (p - n) * z * (1 - z)
-        dr = dn * a * r * (1 - r)
-        dp = d * z + dr @ weight_r + dz @ weight_z + (dn * r) @ weight_n
-        return jnp.where(reset[:, None], 0, dp), (dr, dz, dn)
+    def step(grad_h: Array, now: tuple) -> tuple[Array, Gates]:
+        grad_state, reset, before, (r, z, m, n) = now
+        grad_h = grad_h + grad_state
+        d_n = grad_h * (1 - z) * (1 - n * n)
+        d_z = grad_h * (before - n) * z * (1 - z)
+        d_r = d_n * m * r * (1 - r)
+        grad_h = grad_h * z + d_r @ weight_r + d_z @ weight_z + (d_n * r) @ weight_n
+        return jnp.where(reset[:, None], 0, grad_h), (d_r, d_z, d_n)
 
-    dh, (dr, dz, dn) = jax.lax.scan(step, jnp.zeros_like(h), (g, first, before, r, z, a, n), reverse=True)
-    da = dn * r
-    dot = lambda d: jnp.einsum("trh,tri->hi", d, before)
-    return (dot(dr), dot(dz), dot(da), da.sum((0, 1))), (dr, dz, dn), None, dh
+    backwards = (grad_states, first, before, gates)
+    grad_h, (d_r, d_z, d_n) = jax.lax.scan(step, jnp.zeros_like(h), backwards, reverse=True)
+    d_m = d_n * gates[0]
+    grad_r, grad_z, grad_n = (jnp.einsum("trh,tri->hi", d, before) for d in (d_r, d_z, d_m))
+    return (grad_r, grad_z, grad_n, jnp.sum(d_m, axis=(0, 1))), (d_r, d_z, d_n), None, grad_h
 
 
 _unroll.defvjp(_forward, _backward)

@@ -141,8 +141,8 @@ def test_gradients_are_finite_differences():
     with jax.enable_x64(True):
         gru, h, x, first = make()
 
-        def run(*arguments):
-            gru, h, x = jax.tree.map(jnp.asarray, arguments)
+        @jax.jit
+        def run(gru, h, x):
             return gru(h, x, first)
 
         check_grads(run, (gru, h, x), 1, modes=["rev"])
