@@ -1,46 +1,21 @@
 """Cooperative multi-agent reinforcement learning by value decomposition, in JAX."""
 
-from qohort.algorithms.optimiser import Optimiser
-from qohort.algorithms.value_decomposition import ValueDecomposition
-from qohort.envs import AbstractEnv, check_env, make, names, register
-from qohort.errors import QohortError
-from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
-from qohort.networks.feedforward import FeedForward
-from qohort.networks.recurrent import Recurrent
-from qohort.replay.samplers import Replayed
-from qohort.spec import EnvSpec, Observation, Outcome
-from qohort.training.load import LoadedTeam, evaluate, load
-from qohort.training.run import Run
-from qohort.training.train import Trained, train
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "QMIX",
-    "VDN",
-    "AbstractEnv",
-    "EnvSpec",
-    "FeedForward",
-    "Independent",
-    "LinearSchedule",
-    "LoadedTeam",
-    "Observation",
-    "Optimiser",
-    "Outcome",
-    "Qatten",
-    "Qlinear",
-    "QohortError",
-    "Recurrent",
-    "Replayed",
-    "Run",
-    "Trained",
-    "ValueDecomposition",
-    "check_env",
-    "evaluate",
-    "load",
-    "make",
-    "names",
-    "register",
-    "train",
-]
+if TYPE_CHECKING:
+    from qohort.api import *  # noqa: F403  (type checkers see every name; importing them takes a second)
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Import JAX and all the rest when something is asked for: `qohort --help` answers at once."""
+        api = importlib.import_module("qohort.api")
+        namespace = vars(api) | globals()
+        if name not in namespace:
+            raise AttributeError(f"module 'qohort' has no attribute {name!r}")
+        return namespace[name]
+
+    def __dir__() -> list[str]:
+        return [*globals(), *importlib.import_module("qohort.api").__all__]

@@ -88,8 +88,11 @@ def evaluate(argv: Sequence[str]) -> int:
 
 def _folder(command: str, argv: Sequence[str]) -> tuple[Path, list[str]]:
     if argv and argv[0] in ("-h", "--help"):
-        print(f"usage: qohort {command} RUN [flags]\n\nRUN is a run folder. `qohort {command} RUN --help` shows the flags.")
+        print(f"usage: qohort {command} RUN [flags]\n\nRUN is a run folder.")
+        print(f"`qohort {command} RUN --help` shows the flags.")
         raise SystemExit(0)
     if not argv or argv[0].startswith("-"):
-        raise QohortError(f"`qohort {command}` needs a run folder first, as in `qohort {command} runs/games/relay/...`.")
+        raise QohortError(
+            f"`qohort {command}` needs a run folder first, as in `qohort {command} runs/games/relay/...`."
+        )
     return Path(argv[0]), list(argv[1:])

@@ -85,5 +85,3 @@ def _flags_type(settings: Preset) -> Any:
         [("algorithm", type(settings.algorithm)), ("run", Annotated[Run, tyro.conf.arg(name="")])],
         frozen=True,
     )
-
-

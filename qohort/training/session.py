@@ -15,7 +15,7 @@ from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
 from qohort.networks.base import AbstractTeam
 from qohort.training import checkpoint, disk
-from qohort.training.chunk import Report, TrainState
+from qohort.training.chunk import Report
 from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs, by_seed
 from qohort.training.progress import Display
@@ -155,9 +155,7 @@ class Session:
             if self._setting.run.tensorboard
             else []
         )
-        return Records(
-            folder, columns=self._columns(), positions=positions, sinks=sinks, say=self._setting.display.say
-        )
+        return Records(folder, columns=self._columns(), positions=positions, sinks=sinks, say=self._setting.display.say)
 
     def _columns(self) -> list[str]:
         """Every number that a line of metrics can have."""
@@ -171,9 +169,7 @@ class Session:
         setting, place = self._setting, self._place
         exploration = setting.algorithm.exploration().at(place.step)
         learning_rate = setting.algorithm.learning_rate().at(place.step)
-        self._state, report = setting.programs.chunk(
-            self._state, exploration=exploration, learning_rate=learning_rate
-        )
+        self._state, report = setting.programs.chunk(self._state, exploration=exploration, learning_rate=learning_rate)
         report = by_seed(report, together=self._together)
         _refuse_faults(report, setting.env.spec.name, before=place.step + setting.grid.chunk)
         for lane, tally in enumerate(place.tally):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,5 +123,6 @@ def _together(run: Run) -> bool:
 def _open_folder(config: dict[str, Any], run: Run) -> RunFolder:
     may_change = {*MAY_CHANGE, "source"}
     digest = config_hash(config, may_change=may_change)
-    path = Path(run.folder) if run.folder else default_path(Path(run.root), world=config["world"], algorithm=config["name"], digest=digest)
+    usual = default_path(Path(run.root), world=config["world"], algorithm=config["name"], digest=digest)
+    path = Path(run.folder) if run.folder else usual
     return RunFolder.open(path if run.fresh else latest(path), config, fresh=run.fresh, may_change=may_change)

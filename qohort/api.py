@@ -1,0 +1,44 @@
+"""What `from qohort import X` finds."""
+
+from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.value_decomposition import ValueDecomposition
+from qohort.envs import AbstractEnv, check_env, make, names, register
+from qohort.errors import QohortError
+from qohort.estimators.exploration import LinearSchedule
+from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
+from qohort.networks.feedforward import FeedForward
+from qohort.networks.recurrent import Recurrent
+from qohort.replay.samplers import Replayed
+from qohort.spec import EnvSpec, Observation, Outcome
+from qohort.training.load import LoadedTeam, evaluate, load
+from qohort.training.run import Run
+from qohort.training.train import Trained, train
+
+__all__ = [
+    "QMIX",
+    "VDN",
+    "AbstractEnv",
+    "EnvSpec",
+    "FeedForward",
+    "Independent",
+    "LinearSchedule",
+    "LoadedTeam",
+    "Observation",
+    "Optimiser",
+    "Outcome",
+    "Qatten",
+    "Qlinear",
+    "QohortError",
+    "Recurrent",
+    "Replayed",
+    "Run",
+    "Trained",
+    "ValueDecomposition",
+    "check_env",
+    "evaluate",
+    "load",
+    "make",
+    "names",
+    "register",
+    "train",
+]
