@@ -33,6 +33,10 @@ class Optimiser:
         for name in ("learning_rate", "eps", "clip"):
             if not getattr(self, name) > 0:
                 raise QohortError(f"optimiser.{name} is {getattr(self, name)}; it must be greater than 0.")
+        if self.anneal_steps < 0:
+            raise QohortError(f"optimiser.anneal_steps is {self.anneal_steps}; it must be at least 0.")
+        if self.final_learning_rate is not None and not self.final_learning_rate >= 0:
+            raise QohortError(f"optimiser.final_learning_rate is {self.final_learning_rate}; it must be at least 0.")
         if self.final_learning_rate is not None and self.anneal_steps < 1:
             raise QohortError(
                 f"optimiser.final_learning_rate is {self.final_learning_rate}, but optimiser.anneal_steps is "

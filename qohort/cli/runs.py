@@ -36,6 +36,8 @@ def resume(argv: Sequence[str]) -> int:
     config = read_run(folder)
     before = dataclasses.replace(config.run, folder=folder, fresh=False)
     flags = parse(ResumeFlags, rest, prog=f"qohort resume {folder}", default={"run": before})
+    if flags.run.folder != folder:
+        raise QohortError(f"A run goes on where it is, in {folder}; to have it elsewhere, move the folder first.")
     if flags.run.deterministic:
         be_deterministic()
     return finish(train(config.algorithm, config.world, flags.run, name=config.name, source=config.source))

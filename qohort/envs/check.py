@@ -33,6 +33,14 @@ def check_env(env: Any, *, key: PRNGKeyArray | None = None, steps: int | None = 
         key: where the random numbers come from; default: seed 0.
         steps: how long to play; default: a little longer than the limit, and at least 64 steps.
     """
+    key = jax.random.key(0) if key is None else key
+    check_form(env, key=key)
+    steps = max(env.spec.limit + 1, 64) if steps is None else steps
+    _refuse(env, list(_faults_of_behaviour(env, key, steps)))
+
+
+def check_form(env: Any, *, key: PRNGKeyArray | None = None) -> None:
+    """The part of `check_env` that needs no playing: kinds, shapes and types."""
     if not isinstance(env, AbstractEnv):
         raise QohortError(
             f"A {type(env).__name__} is no world: it must be an instance of a subclass of qohort.envs.AbstractEnv."
@@ -41,9 +49,10 @@ def check_env(env: Any, *, key: PRNGKeyArray | None = None, steps: int | None = 
         raise QohortError(
             f"{type(env).__name__}: `spec` is a {type(env.spec).__name__}; it must be a qohort.spec.EnvSpec."
         )
-    key = jax.random.key(0) if key is None else key
-    steps = max(env.spec.limit + 1, 64) if steps is None else steps
-    faults = list(_faults_of_form(env, key)) or list(_faults_of_behaviour(env, key, steps))
+    _refuse(env, list(_faults_of_form(env, jax.random.key(0) if key is None else key)))
+
+
+def _refuse(env: AbstractEnv, faults: list[str]) -> None:
     if faults:
         found = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         lines = "".join(f"\n  {number}. {fault}" for number, fault in enumerate(faults, 1))

@@ -23,6 +23,9 @@ MAY_CHANGE = frozenset(
 )
 """Settings that do not touch what is learned: a resumed run may have others."""
 
+LAST_SEED = 2**32 - 1
+"""JAX makes keys of 32 bits of a seed."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
@@ -66,6 +69,10 @@ class Run:
         for name, limit in least.items():
             if getattr(self, name) < limit:
                 raise QohortError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be at least {limit}.")
+        if self.seed + self.seeds - 1 > LAST_SEED:
+            raise QohortError(
+                f"The last seed is {self.seed + self.seeds - 1}; above {LAST_SEED} seeds repeat earlier ones."
+            )
         for name in ("eval_every", "log_every"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -116,12 +116,15 @@ class Session:
                 records.close()
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        self._counters = {
+        """Write a checkpoint, unless the newest one says the same."""
+        counters = {
             **dataclasses.asdict(self._place),
             "seeds": list(self._seeds),
             "positions": [records.position() for records in self._records],
         }
+        if counters == self._counters:
+            return
+        self._counters = counters
         tree = {"train": self._state, "best": self._best}
         checkpoint.save(self._folder, tree, counters=self._counters, keep=self._setting.run.keep)
         self._saved_at = time.monotonic()
@@ -141,6 +144,11 @@ class Session:
             step=loaded.counters["step"],
             evaluated=loaded.counters["evaluated"],
         )
+        if self._place.step > self._setting.grid.steps:
+            raise QohortError(
+                f"{self._name()} has been trained for {self._place.step:,} steps already, and --steps is "
+                f"{self._setting.grid.steps}. Give --steps {self._place.step} or more, or start another with --fresh."
+            )
         if self._place.step < self._setting.grid.steps:
             self._setting.display.say(f"{self._name()}: going on from step {self._place.step:,}.")
 
@@ -335,4 +343,10 @@ def _refuse_faults(report: Report, world: str, *, before: int) -> None:
             f"{world} left agents without any available action {faults['avail']} times before step {before:,}. "
             "Every row of `avail` needs at least one True: give agents that are out a no-op. "
             f"`qohort check-env {world}` shows where."
+        )
+    if not np.isfinite(report.learnt["loss"][report.updates > 0]).all():
+        raise QohortError(
+            f"The loss is not a finite number any more before step {before:,}: the weights are lost. If "
+            f"`qohort check-env {world}` finds no fault in the world, try a smaller "
+            "--algorithm.optimiser.learning-rate. What was saved before stays."
         )

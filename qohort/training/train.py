@@ -9,6 +9,8 @@ import jax
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs import AbstractEnv, make
+from qohort.envs.check import check_form
+from qohort.envs.registry import BUILT_IN
 from qohort.replay.memory import check_memory
 from qohort.training.interrupt import Interrupt
 from qohort.training.programs import Programs
@@ -53,6 +55,8 @@ def train(
     """
     run = run or Run()
     env = make(world) if isinstance(world, str) else world
+    if world not in BUILT_IN:  # those are checked when they are made
+        check_form(env)
     world_name = world if isinstance(world, str) else env.spec.name
     grid = grid_of(run, algorithm.environments)
     algorithm.check(env.spec)
@@ -124,5 +128,5 @@ def _open_folder(config: dict[str, Any], run: Run) -> RunFolder:
     may_change = {*MAY_CHANGE, "source"}
     digest = config_hash(config, may_change=may_change)
     usual = default_path(Path(run.root), world=config["world"], algorithm=config["name"], digest=digest)
-    path = Path(run.folder) if run.folder else usual
-    return RunFolder.open(path if run.fresh else latest(path), config, fresh=run.fresh, may_change=may_change)
+    path = Path(run.folder) if run.folder else usual if run.fresh else latest(usual)
+    return RunFolder.open(path, config, fresh=run.fresh, may_change=may_change)
