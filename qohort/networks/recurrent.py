@@ -40,7 +40,7 @@ class Recurrent(AbstractTeamConfig):
             keys = jax.random.split(key, 3)
             return RecurrentAgent(
                 fc1=InputLayer(spec, self.hidden, last_action=self.last_action, agent_id=self.agent_id, key=keys[0]),
-                gru=GRU(self.hidden, self.hidden, key=keys[1]),
+                gru=GRU.draw(self.hidden, self.hidden, keys[1]),
                 fc2=eqx.nn.Linear(self.hidden, spec.n_actions, key=keys[2]),
             )
 

@@ -15,7 +15,7 @@ GATES = ("r", "z", "n")
 
 def make(key=0, dtype="float64"):
     """A cell, a state to begin with, inputs, and resets: at step 0 of row 0, mid-window in rows 1 and 2."""
-    gru = jax.tree.map(lambda w: w.astype(dtype), GRU(INPUTS, H, key=jax.random.key(key)))
+    gru = jax.tree.map(lambda w: w.astype(dtype), GRU.draw(INPUTS, H, jax.random.key(key)))
     rng = np.random.default_rng(key)
     h = rng.normal(size=(R, H)).astype(dtype)
     x = rng.normal(size=(T, R, INPUTS)).astype(dtype)
@@ -83,7 +83,7 @@ def test_states_in_double_precision():
 
 
 def test_initial_weights_are_within_pytorchs_limit_and_differ():
-    gru = GRU(INPUTS, 64, key=jax.random.key(0))
+    gru = GRU.draw(INPUTS, 64, jax.random.key(0))
     leaves = jax.tree.leaves(gru)
     assert len({float(leaf.ravel()[0]) for leaf in leaves}) == 12
     for leaf in leaves:

@@ -200,6 +200,7 @@ def test_initial_weights_are_pytorchs():
     assert isinstance(agent, RecurrentAgent)
     inputs = O + A + N
     for layer, fan_in in ((agent.fc1, inputs), (agent.fc2, 64)):
+        assert layer.bias is not None
         for leaf in (layer.weight, layer.bias):
             greatest = float(jnp.max(jnp.abs(leaf)))
             assert 0.3 * fan_in**-0.5 < greatest <= fan_in**-0.5
