@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import pytest
+
 from qohort import make
 from qohort.algorithms.presets import MIXERS, preset
 from qohort.training.evaluation import evaluation_key
@@ -67,5 +68,5 @@ def test_qattens_published_settings():
     mixer: Any = preset("qatten", "anything", "paper").algorithm
     assert (mixer.mixer.heads, mixer.mixer.embed, mixer.mixer.hypernet_hidden) == (4, 32, 64)
     assert (mixer.mixer.regulariser, mixer.mixer.state_bias) == (0.01, True)
-    assert not (mixer.mixer.weighted_head or mixer.mixer.nonlinear)
+    assert (mixer.mixer.weighted_head, mixer.mixer.nonlinear) == (False, False)
     assert jax.tree.leaves(mixer) == [mixer]  # settings are static: nothing in them is traced
