@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"qohort: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("qohort: stopped at once.", file=sys.stderr)
-        return 130
+        print("qohort: stopped at once.", file=sys.stderr, flush=True)
+        os._exit(130)  # leaving politely, JAX would wait for a program that still runs
     except BrokenPipeError:  # somebody piped the output into `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -2,7 +2,8 @@
 
 import collections
 from collections.abc import Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,10 @@ from qohort.envs.base import AbstractEnv
 from qohort.networks.base import AbstractTeam
 from qohort.training.chunk import Rates, Report, TrainState, first_state, run_chunk
 from qohort.training.evaluation import Scores, evaluate
+
+T = TypeVar("T")
+
+_WAITING = ThreadPoolExecutor(1, thread_name_prefix="waiting")
 
 
 class Programs:
@@ -83,5 +88,13 @@ def _rates(exploration: float, learning_rate: float) -> Rates:
 
 def by_seed(report: Report, *, together: bool) -> Report:
     """A report on the host, with a leading axis of seeds."""
-    on_host = jax.device_get(report)
-    return on_host if together else jax.tree.map(lambda leaf: leaf[None], on_host)
+    report = on_host(report)
+    return report if together else jax.tree.map(lambda leaf: leaf[None], report)
+
+
+def on_host(results: T) -> T:
+    """Wait for what a program computes, and fetch it.
+
+    Another thread does the waiting: this one would be deaf to a second Ctrl-C until a long chunk is over.
+    """
+    return _WAITING.submit(jax.device_get, results).result()

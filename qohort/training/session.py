@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from qohort.networks.base import AbstractTeam
 from qohort.training import checkpoint, disk
 from qohort.training.chunk import Report
 from qohort.training.evaluation import evaluation_key
-from qohort.training.programs import Programs, by_seed
+from qohort.training.programs import Programs, by_seed, on_host
 from qohort.training.progress import Display
 from qohort.training.records import Records, last_step
 from qohort.training.run import Grid, Run
@@ -212,8 +212,7 @@ class Session:
         index = place.step // setting.grid.eval_every
         keys = [evaluation_key(seed, index) for seed in self._seeds]
         team = self._team()
-        scores = setting.programs.evaluate(team, keys, episodes=setting.run.eval_episodes)
-        scores = {name: np.asarray(value) for name, value in scores.items()}
+        scores = on_host(setting.programs.evaluate(team, keys, episodes=setting.run.eval_episodes))
         better = [False] * len(self._seeds)
         for lane, seed in enumerate(self._seeds):
             mine = {name: value[lane] for name, value in scores.items()}
@@ -245,8 +244,7 @@ class Session:
         rounds = []
         for index in range(setting.run.absolute_factor):
             keys = [evaluation_key(seed, ABSOLUTE_STREAM + index) for seed in self._seeds]
-            scores = setting.programs.evaluate(self._best, keys, episodes=setting.run.eval_episodes)
-            rounds.append({name: np.asarray(value) for name, value in scores.items()})
+            rounds.append(on_host(setting.programs.evaluate(self._best, keys, episodes=setting.run.eval_episodes)))
         means: dict[int, dict[str, float]] = {}
         for lane, seed in enumerate(self._seeds):
             every = {name: np.concatenate([scores[name][lane] for scores in rounds]) for name in rounds[0]}
@@ -323,7 +321,7 @@ class _Clock:
         return figures
 
 
-def _scores_line(scores: dict[str, np.ndarray]) -> dict[str, Any]:
+def _scores_line(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Means under the names that plots use, and the value of every episode."""
     means = {f"eval/{metric_name(name)}": float(value.mean()) for name, value in scores.items()}
     return {**means, **{f"episodes/{name}": value.tolist() for name, value in scores.items()}}
