@@ -7,7 +7,7 @@ be saved on padding.
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,8 @@ class Timing:
 
     least: float
     median: float
+    cpu: float
+    """The least that all cores together spent; others' work on the machine hardly shows in it."""
 
 
 def spec_of(shape: LearnerShape) -> EnvSpec:
@@ -125,15 +127,19 @@ def jax_matmul(size: int = MATMUL_SIZE) -> Callable[[], None]:
 
 def measure(calls: Mapping[str, Callable[[], None]], repeats: int) -> dict[str, Timing]:
     """Time each call in turn, again and again: what disturbs the machine disturbs all of them alike."""
-    spent: dict[str, list[float]] = {name: [] for name in calls}
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for call in calls.values():
         call()
     for _ in range(repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             call()
-            spent[name].append((time.perf_counter() - start) * 1e3)
-    return {name: Timing(least=min(times), median=statistics.median(times)) for name, times in spent.items()}
+            spent[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    return {name: _timing(*zip(*times, strict=True)) for name, times in spent.items()}
+
+
+def _timing(walls: Sequence[float], cpus: Sequence[float]) -> Timing:
+    return Timing(least=min(walls) * 1e3, median=statistics.median(walls) * 1e3, cpu=min(cpus) * 1e3)
 
 
 def matmul_gflop(shape: LearnerShape, episodes: int, hidden: int = 64) -> float:
