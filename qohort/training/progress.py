@@ -50,8 +50,9 @@ class Display:
         now = time.monotonic()
         if now - self._last_line >= LINE_EVERY:
             self._last_line = now
-            left = (total - step) / max(figures["steps/s"], 1e-9)
-            self.say(f"{name}: {step:,}/{total:,} steps  {text}  {left:,.0f} s left")
+            rate = figures.get("steps/s")
+            left = f"  {(total - step) / rate:,.0f} s left" if rate else ""
+            self.say(f"{name}: {step:,}/{total:,} steps  {text}{left}")
 
     def evaluated(self, name: str, *, step: int, scores: Mapping[str, float]) -> None:
         """The newest evaluation: shown beside the bar, or as a line."""

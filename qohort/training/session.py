@@ -271,7 +271,8 @@ class Session:
 
     def _show(self, report: Report) -> None:
         episodes = int(report.played.episodes.sum())
-        figures = {"steps/s": self._clock.steps_per_second()}
+        rate = self._clock.steps_per_second()
+        figures = {"steps/s": rate} if rate else {}
         if episodes:
             means = {name: float(total.sum()) / episodes for name, total in report.played.sums.items()}
             figures["return"] = means["return"]
@@ -284,10 +285,11 @@ class Session:
 
 
 class _Clock:
-    """Throughput of play and learning; evaluations and checkpoints do not count."""
+    """Throughput of play and learning; evaluations, checkpoints and the first chunk, which compiles, do not count."""
 
     def __init__(self) -> None:
         self._begun = self._mark = time.perf_counter()
+        self._warm = False
         self._steps = self._updates = 0
         self._seconds = 0.0
         self._rate = 0.0
@@ -298,24 +300,25 @@ class _Clock:
 
     def count(self, steps: int, updates: int) -> None:
         now = time.perf_counter()
+        spent, self._mark = max(now - self._mark, 1e-9), now
+        if not self._warm:
+            self._warm = True
+            return
         self._steps += steps
         self._updates += updates
-        self._seconds += now - self._mark
-        self._rate = steps / max(now - self._mark, 1e-9) if not self._rate else self._rate
-        self._rate += 0.1 * (steps / max(now - self._mark, 1e-9) - self._rate)
-        self._mark = now
+        self._seconds += spent
+        self._rate = 0.9 * self._rate + 0.1 * steps / spent if self._rate else steps / spent
 
     def steps_per_second(self) -> float:
+        """A running mean; 0 while nothing was measured."""
         return self._rate
 
     def lap(self) -> dict[str, float]:
         """Figures since the last lap."""
-        seconds = max(self._seconds, 1e-9)
-        figures = {
-            "seconds": time.perf_counter() - self._begun,
-            "steps_per_second": self._steps / seconds,
-            "updates_per_second": self._updates / seconds,
-        }
+        figures = {"seconds": time.perf_counter() - self._begun}
+        if self._seconds:
+            figures["steps_per_second"] = self._steps / self._seconds
+            figures["updates_per_second"] = self._updates / self._seconds
         self._steps = self._updates = 0
         self._seconds = 0.0
         return figures
