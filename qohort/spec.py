@@ -24,6 +24,7 @@ import equinox as eqx
 from jaxtyping import Array, Bool, Float
 
 from qohort.errors import QohortError
+from qohort.scene import Scene as Scene  # noqa: PLC0414  (one of the words that everything speaks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

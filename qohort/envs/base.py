@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from qohort.scene import Scene
 from qohort.spec import EnvSpec, Observation, Outcome
 
 State = Any
@@ -37,3 +38,7 @@ class AbstractEnv(eqx.Module):
     @abc.abstractmethod
     def observe(self, snapshot: Snapshot) -> Observation:
         """What agents and training see of a snapshot."""
+
+    def scene(self, snapshot: Snapshot) -> Scene | None:
+        """What to draw of a snapshot; a world that says nothing cannot be watched, and needs nothing else."""
+        return None

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.scene import Scene, sound
 from qohort.spec import EnvSpec, Observation, Outcome
 
 GAMES = 8
@@ -35,7 +36,7 @@ def check_env(env: Any, *, key: PRNGKeyArray | None = None, steps: int | None = 
     """
     key = jax.random.key(0) if key is None else key
     check_form(env, key=key)
-    steps = max(env.spec.limit + 1, 64) if steps is None else steps
+    steps = int(max(env.spec.limit + 1, 64)) if steps is None else steps
     _refuse(env, list(_faults_of_behaviour(env, key, steps)))
 
 
@@ -71,6 +72,11 @@ def _faults_of_form(env: AbstractEnv, key: PRNGKeyArray) -> Iterator[str]:
     else:
         seen, fault = _traced("observe", env.observe, snapshot)
         yield from [fault] if fault else _faults_of_observation(env.spec, seen)
+        scene, fault = _traced("scene", env.scene, snapshot)
+        if fault:
+            yield fault
+        elif not (scene is None or isinstance(scene, Scene)):
+            yield f"`scene` returns a {type(scene).__name__}; it must return a qohort.scene.Scene, or None."
     stepped, fault = _traced("step", env.step, key, state, actions)
     if fault:
         yield fault
@@ -184,6 +190,8 @@ class Frame(eqx.Module):
     flagged: Array
     metrics: dict[str, Array]
     reward: Array
+    drawable: Array
+    """Whether the scene, if there is one, can be drawn."""
     digest: Array
     """Sums of all that was seen, to compare two rollouts by."""
 
@@ -255,7 +263,8 @@ def _rollout(env: AbstractEnv, starts: Any, keys: Key[Array, "G T 2"], whims: Fl
     def one(carry: tuple[Any, Array, Array], draws: tuple[Key[Array, "2"], Array]) -> tuple[Any, Frame]:
         state, age, over = carry
         (reset_key, step_key), whim = draws
-        seen = env.observe(env.snapshot(state))
+        snapshot = env.snapshot(state)
+        seen, scene = env.observe(snapshot), env.scene(snapshot)
         actions = jnp.argmax(jnp.where(seen.avail, whim, -1.0), axis=-1).astype(jnp.int32)
         reached, outcome = env.step(step_key, state, actions)
         after = jax.tree.map(lambda new, old: jnp.where(over, new, old), env.reset(reset_key), reached)
@@ -268,6 +277,7 @@ def _rollout(env: AbstractEnv, starts: Any, keys: Key[Array, "G T 2"], whims: Fl
             flagged=outcome.terminated | outcome.truncated,
             metrics=outcome.metrics,
             reward=outcome.reward,
+            drawable=jnp.array(True) if scene is None else sound(scene),
             digest=jnp.stack([x.astype(jnp.float32).sum() for x in jax.tree.leaves(seen)]),
         )
         ended = ~over & (outcome.terminated | outcome.truncated)
@@ -292,6 +302,11 @@ def _faults_of_frames(spec: EnvSpec, frames: Frame) -> Iterator[str]:
         yield (
             f"`avail` has no available action for {who!r} {_when(frames, game, t)}; every row needs at least one True, "
             "always: give agents without a choice something that does nothing (`spec.no_op`)."
+        )
+    for game, t in _first(~frames.drawable):
+        yield (
+            f"`scene` cannot be drawn {_when(frames, game, t)}: of what is visible, positions and sizes must be "
+            "finite, tones those of qohort.scene.Tone, and labels a place in `texts`."
         )
     yield from _faults_of_numbers("reward", frames.reward, frames)
     for name, values in frames.metrics.items():

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from qohort.envs import AbstractEnv, check_env
 from qohort.errors import QohortError
+from qohort.scene import Circles, Labels, Scene
 from qohort.spec import EnvSpec, Observation, Outcome
 
 
@@ -73,6 +74,7 @@ class Broken(AbstractEnv):
     on_reset: object = eqx.field(static=True, default=lambda state, key: state)
     on_step: object = eqx.field(static=True, default=lambda state, outcome, actions: (state, outcome))
     on_observe: object = eqx.field(static=True, default=lambda seen, time: seen)
+    on_scene: object = eqx.field(static=True, default=lambda time: None)
 
     def reset(self, key):
         return self.on_reset(Sound().reset(key), key)  # pyright: ignore[reportCallIssue]
@@ -85,6 +87,18 @@ class Broken(AbstractEnv):
 
     def observe(self, snapshot):
         return self.on_observe(Sound().observe(snapshot), snapshot.time)  # pyright: ignore[reportCallIssue]
+
+    def scene(self, snapshot):
+        return self.on_scene(snapshot.time)  # pyright: ignore[reportCallIssue]
+
+
+def showing(*layers_of_time):
+    bounds = (0.0, 0.0, 5.0, 1.0)
+    return Broken(on_scene=lambda time: Scene(tuple(layer(time) for layer in layers_of_time), bounds))
+
+
+def somewhere(time):
+    return Circles(jnp.stack([time * 1.0, 0.5])[None], 0.5)
 
 
 def observing(field, change):
@@ -192,6 +206,26 @@ FAULTS = {
         stepping("truncated", lambda flag, t: jnp.array(False)),
         "After 5 steps, the limit in `spec.limit`, neither `terminated` nor `truncated` is set",
     ),
+    "no compiling scene": (
+        Broken(on_scene=lambda time: Scene((), (0, 0, time.item(), 1))),
+        "`scene` cannot be compiled: ConcretizationTypeError",
+    ),
+    "no scene": (
+        Broken(on_scene=somewhere),
+        "`scene` returns a Circles; it must return a qohort.scene.Scene, or None",
+    ),
+    "scene not finite": (
+        showing(somewhere, lambda t: Circles(jnp.stack([1 / (t - 3), 0.5])[None], 0.5)),
+        "`scene` cannot be drawn at step 3 of an episode",
+    ),
+    "scene with a tone that is none": (
+        showing(lambda t: Circles(np.zeros((1, 2)), 0.5, fill=t * 5)),
+        "`scene` cannot be drawn at step 3 of an episode",
+    ),
+    "scene with a word that is none": (
+        showing(lambda t: Labels(np.zeros((1, 2)), ("one", "two"), size=1.0, which=t)),
+        "`scene` cannot be drawn at step 2 of an episode",
+    ),
     "ends too late": (specified(limit=4), "After 4 steps, the limit in `spec.limit`"),
     "state structure": (
         Broken(on_step=lambda state, outcome, actions: ((state.time, state.noise), outcome)),
@@ -252,6 +286,7 @@ def not_for_many(value):
 def test_a_sound_world_passes():
     check_env(Sound())
     check_env(Broken())
+    check_env(showing(somewhere, lambda t: Circles(jnp.full((1, 2), jnp.nan), 0.5, visible=False)))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.scene import Circles, Labels, Lines, Rectangles, Scene, Tone
 from qohort.spec import EnvSpec, Observation, Outcome
 
 LANES = ("left", "middle", "right")
@@ -129,6 +130,87 @@ class Relay(AbstractEnv):
             avail=jnp.where(carrying[:, None], moves[None, :], jnp.array([[True, False, False, False]])),
             alive=~done,
         )
+
+    def scene(self, snapshot: RelayState) -> Scene:
+        """The track from above, the start at the left; runners stand beneath it before and after their leg."""
+        length = float(self.columns)
+        carrier = jnp.minimum(snapshot.column // self.leg, self.spec.n_agents - 1)
+        ends = self.leg * jnp.arange(self.spec.n_agents + 1.0)
+        exchanges = Lines(
+            jnp.stack([ends, jnp.zeros_like(ends)], axis=1),
+            jnp.stack([ends, jnp.full_like(ends, 3.0)], axis=1),
+            tone=Tone.MUTED,
+            weight=jnp.where((ends == 0) | (ends == length), 3.0, 1.5),
+            dashed=(ends > 0) & (ends < length),
+        )
+        seen_from, seen_to = snapshot.column + 0.05, jnp.minimum(snapshot.column + SIGHT, length) - 0.05
+        sight = Rectangles(
+            jnp.stack([seen_from, jnp.zeros(())])[None],
+            jnp.stack([seen_to, jnp.full((), 3.0)])[None],
+            fill=Tone.GLOW,
+            visible=snapshot.column < length,
+        )
+        lanes = Rectangles(
+            np.array([[-0.5, y] for y in range(3)]),
+            np.array([[length + 0.5, y + 0.94] for y in range(3)]),
+            fill=Tone.GROUND,
+        )
+        names = Labels(np.array([[-0.75, 2.47], [-0.75, 1.47], [-0.75, 0.47]]), LANES, size=0.42, anchor="right")
+        return Scene(
+            layers=(lanes, sight, exchanges, names, self._hurdles(snapshot), *self._runners(snapshot, carrier)),
+            bounds=(-2.2, -1.15, length + 0.7, 3.85),
+            note="Shaded: what the carrier sees. Beneath the track: who waits (ring) and who is done (grey).",
+        )
+
+    def _hurdles(self, snapshot: RelayState) -> Rectangles:
+        """Solid where the carrier sees them, hollow where it does not yet, grey behind it."""
+        column, lane = np.divmod(np.arange(3 * self.columns), 3)
+        foot = np.stack([column + 0.42, 2.1 - lane], axis=1)
+        ahead = column - snapshot.column
+        seen = (ahead >= 0) & (ahead < SIGHT)
+        return Rectangles(
+            foot,
+            foot + np.array([[0.16, 0.74]]),
+            fill=jnp.where(seen, Tone.THEIRS, jnp.where(ahead < 0, Tone.FAINT, Tone.PAPER)),
+            outline=jnp.where(seen, Tone.INK, jnp.where(ahead < 0, Tone.FAINT, Tone.MUTED)),
+            visible=snapshot.hurdles.ravel(),
+        )
+
+    def _runners(self, snapshot: RelayState, carrier: Int[Array, ""]) -> tuple[Circles, Lines, Labels, Labels]:
+        """Everyone with a number, the baton with its carrier, and how many hurdles have fallen."""
+        runner = jnp.arange(self.spec.n_agents)
+        running, done = runner == carrier, runner < carrier
+        x = jnp.where(running, snapshot.column, self.leg * (runner + done))
+        y = jnp.where(running, 2.47 - snapshot.lane, -0.6)
+        at = jnp.stack([x, y], axis=1).astype(jnp.float32)
+        circles = Circles(
+            at,
+            jnp.where(running, 0.4, 0.34),
+            fill=jnp.where(running, Tone.OURS, jnp.where(done, Tone.FAINT, Tone.PAPER)),
+            outline=jnp.where(done, Tone.MUTED, Tone.INK),
+        )
+        hand = at[carrier][None]
+        baton = Lines(
+            jnp.tile(hand + np.array([[0.18, 0.16]], np.float32), (2, 1)),
+            jnp.tile(hand + np.array([[0.33, 0.5]], np.float32), (2, 1)),
+            tone=np.array([Tone.INK, Tone.ACCENT]),
+            weight=np.array([7.0, 4.0]),
+        )
+        numbers = Labels(
+            at,
+            tuple(str(k + 1) for k in range(self.spec.n_agents)),
+            size=0.46,
+            tone=jnp.where(running, Tone.PAPER, jnp.where(done, Tone.MUTED, Tone.INK)),
+        )
+        allowed = self.spec.limit - self.columns
+        fallen = Labels(
+            np.array([[self.columns + 0.5, 3.45]]),
+            tuple(f"hurdles fallen: {k} ({allowed} allowed)" for k in range(self.spec.limit + 1)),
+            size=0.42,
+            which=snapshot.knocked,
+            anchor="right",
+        )
+        return circles, baton, numbers, fallen
 
     def _on_track(self, lane: Int[Array, ""]) -> Bool[Array, "4"]:
         return (lane + MOVES >= 0) & (lane + MOVES < 3)
