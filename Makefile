@@ -20,7 +20,7 @@ help:  ## show the targets
 	@touch $@
 comma := ,
 
-demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
+demo: .venv/.ready-plots+video  ## train a team, live; leaves a curve and an episode to look at
 	@$(BIN)/python -m qohort.report.demo
 
 test: .venv/.ready-dev+plots+tensorboard  ## the tests

@@ -1,0 +1,94 @@
+"""`python -m qohort.report.demo`: train a team, then leave a curve and an episode to look at."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from qohort.errors import QohortError
+
+if TYPE_CHECKING:
+    from qohort.report.curves import Curve
+
+NAME, WORLD = "qatten", "games/relay"
+CURVE, EPISODE = "curve.png", "episode.gif"
+
+
+def main() -> int:
+    """Train and show; what a person can put right ends with a sentence and exit code 2."""
+    try:
+        return demo(Path("runs"))
+    except QohortError as error:
+        print(f"qohort: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("qohort: stopped at once. The same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+
+
+def demo(root: Path, **settings: int) -> int:
+    """Train, write the pictures into the run folder, and tell what there is.
+
+    Args:
+        root: where run folders are made.
+        settings: settings of `Run` in place of the preset's.
+    """
+    console = Console(highlight=False)
+    story = "four runners hand on a baton; only who carries it sees the next two hurdles."
+    console.print(f"{NAME} on {WORLD}: {story}", soft_wrap=True)
+    from qohort.algorithms.presets import preset
+    from qohort.report import curves, raster  # a missing extra is told before training, not after it
+    from qohort.report.episode import watch
+    from qohort.training.run import Run
+    from qohort.training.train import train
+
+    curves.require()
+    chosen = preset(NAME, WORLD)
+    run = Run(**{**chosen.run, "root": root, **settings})
+    trained = train(chosen.algorithm, WORLD, run, name=NAME, source=chosen.source)
+    if not trained.finished:
+        return 128 + (trained.signal or 0)
+    folder = trained.folder
+    curve = curves.read_curve(folder)
+    curves.draw_curve(curve, [folder / CURVE])
+    raster.write_gif(watch(folder), folder / EPISODE)
+    console.print(_told(folder, curve, run.seed), soft_wrap=True, markup=False)
+    return 0
+
+
+def _told(folder: Path, curve: "Curve", seed: int) -> str:
+    """What was learned, where to look, and what to try next."""
+    from qohort.training.session import ABSOLUTE_FILE, seed_folder
+
+    best = json.loads((seed_folder(folder, seed) / ABSOLUTE_FILE).read_text(encoding="utf-8"))
+    steps, games = int(curve.seeds[seed].steps[-1]), len(best["episodes/return"])
+    command = _command()
+    return f"""
+{NAME} on {WORLD}, {steps:,} environment steps
+  win rate before training  {curve.seeds[seed].values[0]:6.1%}   ({curve.episodes} greedy episodes)
+  win rate of the best team {best[curve.metric]:6.1%}   ({games} greedy episodes)
+
+To look at:
+  learning curve  {folder / CURVE}
+  an episode      {folder / EPISODE}
+
+To try next:
+  {command} eval {folder}
+  {command} train qmix {WORLD}
+  {command} train {NAME} {WORLD} --seeds 5
+  {command} list"""
+
+
+def _command() -> str:
+    """How this person calls qohort from here."""
+    if shutil.which("qohort"):
+        return "qohort"
+    installed, here = Path(sys.executable).parent / "qohort", Path.cwd()
+    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

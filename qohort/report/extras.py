@@ -1,0 +1,8 @@
+"""The sentence for a library that only pictures need."""
+
+from qohort.errors import QohortError
+
+
+def missing(doing: str, library: str, extra: str) -> QohortError:
+    """What to install."""
+    return QohortError(f"{doing} needs {library}, which is not installed. Run: pip install 'qohort[{extra}]'")
