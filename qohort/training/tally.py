@@ -1,9 +1,10 @@
 """Sums of what chunks brought, until a line of metrics is written."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Array
+import numpy as np
 
 SUMMED = ("episodes", "updates")
 
@@ -26,9 +27,9 @@ class Tally:
         if updates:
             _add(self.learnt, report.learnt, lane=lane, weight=float(updates))
 
-    def means(self) -> dict[str, float]:
+    def means(self) -> dict[str, float | int]:
         """Figures for a line; nothing is said of what did not happen."""
-        line: dict[str, float] = {"train/episodes": self.episodes, "train/updates": self.updates}
+        line: dict[str, float | int] = {"train/episodes": self.episodes, "train/updates": self.updates}
         if self.episodes:
             line |= {f"train/{metric_name(k)}": total / self.episodes for k, total in self.played.items()}
         if self.updates:
@@ -41,6 +42,6 @@ def metric_name(name: str) -> str:
     return "win_rate" if name == "won" else name
 
 
-def _add(sums: dict[str, float], values: dict[str, Array], *, lane: int, weight: float) -> None:
+def _add(sums: dict[str, float], values: Mapping[str, np.ndarray], *, lane: int, weight: float) -> None:
     for name, value in values.items():
         sums[name] = sums.get(name, 0.0) + weight * float(value[lane])
