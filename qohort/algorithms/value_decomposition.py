@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm, Pace
+from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
 from qohort.algorithms.optimiser import Optimiser
 from qohort.errors import QohortError
 from qohort.estimators import returns
@@ -46,6 +47,13 @@ class ValueLearner(eqx.Module):
     opt_state: Any
     learning_rate: Float[Array, ""]
     updates: Int[Array, ""]
+
+
+class Shares(eqx.Module):
+    """What each row counts in the means that the loss is made of; the shares of a whole batch add up to 1."""
+
+    error: Float[Array, "T B"]
+    penalty: Float[Array, "T B"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,11 +98,16 @@ class ValueDecomposition(AbstractAlgorithm):
     """A factor on the squared error; PyMARL2 has 0.5."""
     reward_reduction: Literal["none", "sum", "mean"] = "none"
     """Makes one team reward of individual ones."""
+    at_once: int | None = None
+    """Episodes that an update works through at once; by the device if not given. It changes rounding only."""
 
     def __post_init__(self) -> None:
-        for name in ("environments", "update_every", "updates", "n", "target_interval"):
-            if getattr(self, name) < 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("environments", "update_every", "updates", "n", "target_interval", "at_once"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise QohortError(f"{name} is {value}; it must be at least 1.")
+        if self.at_once is not None and self.feed.batch % self.at_once:
+            raise QohortError(f"at_once is {self.at_once}; it must divide feed.batch, which is {self.feed.batch}.")
         for name in ("gamma", "td_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
@@ -155,8 +168,7 @@ class ValueDecomposition(AbstractAlgorithm):
         return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
 
     def update(self, learner: ValueLearner, window: Window, key: PRNGKeyArray) -> tuple[ValueLearner, dict[str, Array]]:
-        gradient_of = jax.value_and_grad(self.loss, has_aux=True)
-        (loss, looked), gradient = gradient_of(learner.params, learner.target, window)
+        loss, figures, gradient = self.gradient(learner.params, learner.target, window)
         params, opt_state, norm = self.optimiser.step(
             learner.params, gradient, opt_state=learner.opt_state, learning_rate=learner.learning_rate
         )
@@ -164,12 +176,35 @@ class ValueDecomposition(AbstractAlgorithm):
         rate = jnp.where(updates % self.target_interval == 0, self.target_rate, 0.0)
         target = jax.tree.map(lambda old, new: old + rate.astype(old.dtype) * (new - old), learner.target, params)
         learner = ValueLearner(params, target, opt_state, learner.learning_rate, updates)
-        return learner, {"loss": loss, "grad_norm": norm, **_summary(looked, window)}
+        return learner, {"loss": loss, "grad_norm": norm, **figures}
+
+    def gradient(
+        self, params: Params, target: Params, window: Window
+    ) -> tuple[Float[Array, ""], dict[str, Array], Params]:
+        """The loss, what to log of it, and its gradient."""
+
+        def part(params: Params, some: tuple[Window, Shares]) -> tuple[Float[Array, ""], dict[str, Array]]:
+            window, shares = some
+            loss, looked = self.loss(params, target, window, shares)
+            return loss, _summary(looked, shares)
+
+        frames, batch, agents = window.last_action.shape
+        at_once = self.at_once or episodes_at_once(rows=frames * agents, batch=batch)
+        shares = _shares(window.valid, padding=params.mixer.regularise_padding)
+        return gradient_in_blocks(part, params, (window, shares), at_once=at_once)
 
     def loss(
-        self, params: Params, target: Params, window: Window
+        self, params: Params, target: Params, window: Window, shares: Shares | None = None
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, "..."]]]:
-        """The loss, and what it was made of: arrays over `T B ...`."""
+        """The loss, and what it was made of: arrays over `T B ...`.
+
+        Args:
+            params: the live weights.
+            target: the target weights.
+            window: some episodes.
+            shares: what each row counts, if these are not all episodes of the batch.
+        """
+        shares = shares or _shares(window.valid, padding=params.mixer.regularise_padding)
         batch = window.first.shape[1]
         values = params.team(params.team.initial(batch), window.view, window.first)[0].values
         target_values = target.team(target.team.initial(batch), window.view, window.first)[0].values
@@ -179,22 +214,18 @@ class ValueDecomposition(AbstractAlgorithm):
 
         targets = self._targets(window, values, (target, target_values))
         error = mixed.q_tot - jax.lax.stop_gradient(targets)
-        valid = window.valid.astype(error.dtype)
         squared = jnp.where(window.valid, jnp.mean(error**2, axis=-1), 0.0)
-        loss = self.loss_scale * jnp.sum(squared) / jnp.maximum(jnp.sum(valid), 1.0)
-
-        counted = _unpadded(window.valid) if params.mixer.regularise_padding else window.valid
-        counted = counted.astype(error.dtype)
-        penalty = jnp.sum(mixed.regulariser * counted) / jnp.maximum(jnp.sum(counted), 1.0)
+        td_loss = self.loss_scale * jnp.sum(squared * shares.error)
+        penalty = jnp.sum(mixed.regulariser * shares.penalty)
         looked = {
             "q_tot": mixed.q_tot,
             "target": targets,
             "td_error": error,
-            "td_loss": loss,
+            "td_loss": td_loss,
             "regulariser": penalty,
             **{f"mixer/{name}": value for name, value in mixed.aux.items()},
         }
-        return loss + penalty, looked
+        return td_loss + penalty, looked
 
     def _targets(
         self, window: Window, values: Float[Array, "T1 B N A"], target: tuple[Params, Float[Array, "T1 B N A"]]
@@ -267,21 +298,28 @@ def _mix(
 ) -> MixerOutput:
     observation, actions = moment
     best = jnp.max(mask_unavailable(values, observation.avail), axis=-1)
-    return jax.vmap(jax.vmap(mixer))(chosen, best, observation, actions)
+    steps, batch = chosen.shape[:2]
+    rows = jax.tree.map(lambda leaf: leaf.reshape(steps * batch, *leaf.shape[2:]), (chosen, best, observation, actions))
+    mixed = jax.vmap(mixer)(*rows)  # one axis of rows: two nested ones compile to slower products
+    return jax.tree.map(lambda leaf: leaf.reshape(steps, batch, *leaf.shape[1:]), mixed)
 
 
-def _unpadded(valid: Bool[Array, "T B"]) -> Bool[Array, "T B"]:
-    """All rows up to the end of the longest episode: what a batch cut to its longest episode consists of."""
-    reached = jax.lax.cummax(jnp.any(valid, axis=1).astype(jnp.int8), reverse=True).astype(bool)
-    return jnp.broadcast_to(reached[:, None], valid.shape)
+def _shares(valid: Bool[Array, "T B"], *, padding: bool) -> Shares:
+    """Equal shares of the valid rows; of all rows of a batch cut to its longest episode, where padding counts."""
+    dtype = jnp.zeros(()).dtype
+    rows = valid.astype(dtype)
+    counted = rows
+    if padding:
+        reached = jax.lax.cummax(jnp.any(valid, axis=1).astype(jnp.int8), reverse=True)
+        counted = _spread(reached.astype(dtype)[:, None], rows)
+    return Shares(*(mask / jnp.maximum(jnp.sum(mask), 1.0) for mask in (rows, counted)))
 
 
-def _summary(looked: dict[str, Array], window: Window) -> dict[str, Array]:
+def _summary(looked: dict[str, Array], shares: Shares) -> dict[str, Array]:
     """Means over the valid steps; entries that speak of single agents are left to the analysis."""
-    weights = window.valid / jnp.maximum(jnp.sum(window.valid), 1)
 
     def mean(value: Array) -> Array:
-        return jnp.sum(jnp.mean(value, axis=tuple(range(2, value.ndim))) * weights)
+        return jnp.sum(jnp.mean(value, axis=tuple(range(2, value.ndim))) * shares.error)
 
     means = {name: mean(value) for name, value in looked.items() if value.ndim in (2, 3)}
     scalars = {name: value for name, value in looked.items() if value.ndim == 0}
