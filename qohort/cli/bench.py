@@ -7,7 +7,7 @@ from qohort.algorithms.presets import unknown
 from qohort.errors import QohortError
 
 BENCHES: dict[str, tuple[str, str]] = {
-    "learner": ("qohort.cli.bench_learner:main", "one update at the sizes of four maps, beside a PyMARL-style learner"),
+    "learner": ("qohort.bench.learner:main", "one update at the sizes of four maps, beside a PyMARL-style learner"),
 }
 
 

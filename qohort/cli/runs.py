@@ -6,23 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import jax
-import numpy as np
 import tyro
 
 from qohort.cli.parse import parse
 from qohort.cli.train import be_deterministic, finish
 from qohort.envs import make
 from qohort.errors import QohortError
-from qohort.training.evaluation import evaluate as play
-from qohort.training.evaluation import evaluation_key
-from qohort.training.load import load_arrays, read_run
+from qohort.training.load import evaluate as play
+from qohort.training.load import load, read_run
 from qohort.training.run import Run
 from qohort.training.tally import metric_name
 from qohort.training.train import train
-
-EVAL_STREAM = 1 << 21
-"""Evaluations from the command line draw from streams of their own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,18 +64,16 @@ def evaluate(argv: Sequence[str]) -> int:
     folder, rest = _folder("eval", argv)
     flags = parse(EvalFlags, rest, prog=f"qohort eval {folder}")
     config = read_run(folder)
-    env = make(config.world)
     seed = config.run.seed if flags.seed is None else flags.seed
-    team, counters = load_arrays(folder, config, env.spec, seed=seed, which=flags.which)
-    key = evaluation_key(seed, EVAL_STREAM + flags.stream)
-    run = jax.jit(lambda env, team: play(config.algorithm, env, team, key=key, episodes=flags.episodes))
-    scores = {metric_name(name): np.asarray(value) for name, value in run(env, team).items()}
+    team = load(folder, seed=seed, which=flags.which)
+    played = play(team, make(config.world), episodes=flags.episodes, seed=seed, stream=flags.stream)
+    scores = {metric_name(name): value for name, value in played.items()}
     if flags.json:
         print(json.dumps({name: value.tolist() for name, value in scores.items()}))
         return 0
     print(f"{config.name} on {config.world}, seed {seed}, {flags.which} team, {flags.episodes} greedy episodes")
     if flags.which == "last":
-        print(f"  saved at step {counters['step']:,}")
+        print(f"  saved at step {team.step:,}")
     for name, value in scores.items():
         error = float(value.std(ddof=1)) / len(value) ** 0.5 if len(value) > 1 else float("nan")
         print(f"  {name:<14} {value.mean():10.4g} ± {error:.2g} (standard error)")

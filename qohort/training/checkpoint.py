@@ -29,7 +29,7 @@ from qohort.training.tensors import AnyArray, DamagedError
 
 FORMAT = 1
 _ARRAYS, _MANIFEST = "arrays.safetensors", "manifest.json"
-_WRITING, _REMOVING = ".writing-", ".removing-"
+_WRITING, _REMOVING, _DAMAGED = ".writing-", ".removing-", "damaged-"
 _NAME = re.compile(r"step-(\d{12,})(?:-(\d+))?")
 _SAVE = "save a checkpoint in"
 
@@ -118,6 +118,16 @@ def load(folder: Path, like: Any, *, part: str = "") -> Loaded:
         f"No checkpoint in {folder} can be used. {'. '.join(damages)}. Copy one back from a backup, or start again "
         "with `--fresh`."
     )
+
+
+def set_aside(folder: Path, used: Path) -> None:
+    """Rename the checkpoints newer than the one in use, which could not be read: kept, they would count as whole ones."""
+    with disk.explained(folder, "set aside damaged checkpoints in"):
+        for path in paths(folder):
+            if _age(path) > _age(used):
+                aside = folder / f"{_DAMAGED}{path.name}"
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
 
 
 def read_counters(path: Path) -> dict[str, Any]:

@@ -169,9 +169,12 @@ def load(
 
 
 def evaluate(
-    team: LoadedTeam, env: AbstractEnv, *, episodes: int = 320, seed: int = 0
+    team: LoadedTeam, env: AbstractEnv, *, episodes: int = 320, seed: int = 0, stream: int = 0
 ) -> dict[str, Float[np.ndarray, " episodes"]]:
-    """Play greedy episodes in a world and return what each brought: `return`, `length` and the world's metrics."""
+    """Play greedy episodes in a world and return what each brought: `return`, `length` and the world's metrics.
+
+    Seed and stream together choose the episodes; they are none that any training or its evaluations met.
+    """
     if episodes < 1:
         raise QohortError(f"`episodes` is {episodes}; it must be at least 1.")
     if (env.spec.n_agents, env.spec.n_actions, env.spec.obs_size) != (
@@ -180,7 +183,7 @@ def evaluate(
         team.spec.obs_size,
     ):
         raise QohortError(f"The team was trained on {team.spec.name}; {env.spec.name} has other sizes.")
-    key = evaluation_key(seed, EVALUATE_STREAM)
+    key = evaluation_key(seed, EVALUATE_STREAM + stream)
 
     @jax.jit
     def play(env: AbstractEnv, network: AbstractTeam) -> dict[str, Float[Array, " episodes"]]:

@@ -136,6 +136,7 @@ class Session:
         loaded = checkpoint.load(self._folder, {"train": shapes, "best": best})
         for note in loaded.notes:
             self._setting.display.say(note)
+        checkpoint.set_aside(self._folder, loaded.path)
         self._state, self._best = loaded.tree["train"], loaded.tree["best"]
         self._counters = loaded.counters
         self._place = Place(

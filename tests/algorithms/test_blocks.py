@@ -8,7 +8,7 @@ import pytest
 
 from qohort import QMIX, Qatten, QohortError, Replayed, ValueDecomposition
 from qohort.algorithms.blocks import ROWS, episodes_at_once
-from qohort.cli.bench_learner import SHAPES, random_window, spec_of
+from qohort.bench.update import SHAPES, random_window, spec_of
 from qohort.mixers.base import AbstractMixerConfig
 
 SHAPE = dataclasses.replace(SHAPES[0], steps=5)

@@ -1,8 +1,10 @@
 """Optional sinks: none of them can stop a run, and TensorBoard shows each point once."""
 
+import importlib
 import struct
 import sys
 import warnings
+from typing import Any
 
 import pytest
 
@@ -76,14 +78,13 @@ def test_a_missing_package_is_a_sentence_with_the_command(tmp_path, monkeypatch)
 
 def events(folder):
     """The events of a folder's files, in the order in which TensorBoard reads them."""
-    from tensorboardX.proto.event_pb2 import Event
-
+    event_pb2: Any = importlib.import_module("tensorboardX.proto.event_pb2")
     found = []
     for path in sorted(folder.iterdir()):
         data = path.read_bytes()
         while data:
             (length,) = struct.unpack("<Q", data[:8])
-            found.append(Event.FromString(data[12 : 12 + length]))
+            found.append(event_pb2.Event.FromString(data[12 : 12 + length]))
             data = data[16 + length :]
     return found
 

@@ -1,4 +1,4 @@
-"""A learner as the published PyMARL code has it, in PyTorch: what `learner.py` measures Qohort against.
+"""A learner as the published PyMARL code has it, in PyTorch: what Qohort is measured against.
 
 Written from the description of that code, for timing: the same layers, the same order of work, one call of the GRU
 cell for each step. Recurrent agents with double Q-learning, Qatten with four heads, RMSprop, gradients clipped at 10.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qohort.cli.bench_learner import LearnerShape
+from qohort.bench.update import LearnerShape
 
 HIDDEN, HEADS, EMBED, HYPER_HIDDEN = 64, 4, 32, 64
 UNAVAILABLE = -9_999_999.0
