@@ -121,7 +121,7 @@ def load(folder: Path, like: Any, *, part: str = "") -> Loaded:
 
 
 def set_aside(folder: Path, used: Path) -> None:
-    """Rename the checkpoints newer than the one in use, which could not be read: kept, they would count as whole ones."""
+    """Rename the checkpoints newer than the one in use: they could not be read, and kept they would count as whole."""
     with disk.explained(folder, "set aside damaged checkpoints in"):
         for path in paths(folder):
             if _age(path) > _age(used):
