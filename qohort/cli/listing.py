@@ -42,7 +42,7 @@ def _algorithms() -> Table:
 
 
 def _environments() -> Table:
-    table = _table("Environments", "name", "agents", "actions", "observation", "state", "limit", "reward")
+    table = _table("Environments", "name", "agents", "actions", "obs", "state", "limit", "reward")
     for name in names():
         spec = make(name).spec
         sizes = (spec.n_agents, spec.n_actions, spec.obs_size, spec.state_size, spec.limit)

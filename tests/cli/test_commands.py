@@ -1,0 +1,102 @@
+"""The commands, as a person uses them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from qohort.algorithms.presets import MIXERS, PRESETS
+from qohort.cli.main import COMMANDS
+from qohort.envs import names
+from tests.cli.conftest import SMALL
+
+TRAIN = ("train", "qmix", "games/two-step")
+
+
+def test_help_names_every_command(qohort):
+    for words in ([], ["-h"], ["--help"]):
+        answer = qohort(*words)
+        assert answer.code == 0
+        assert all(f"  {command}" in answer.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, qohort):
+    answer = qohort(command, "--help")
+    assert answer.code == 0
+    assert f"qohort {command}" in answer.out
+
+
+def test_help_shows_flags_with_the_preset_s_values(qohort):
+    answer = qohort("train", "qatten", "games/relay", "--preset", "pymarl2", "--help")
+    assert answer.code == 0
+    for flag in ("--algorithm.mixer.heads", "--algorithm.td-lambda", "--steps", "--seeds", "PyMARL2"):
+        assert flag in answer.out
+
+
+def test_version(qohort):
+    assert qohort("--version").out.startswith("qohort 0.")
+
+
+def test_list_shows_everything(qohort):
+    out = qohort("list").out
+    for name in (*MIXERS, *PRESETS, *names()):
+        assert name in out
+    assert "games/relay" not in qohort("list", "algorithms").out
+
+
+def test_train_finishes_and_then_says_so(qohort, tmp_path):
+    first = qohort(*TRAIN, *SMALL, "--root", tmp_path)
+    assert first.code == 0
+    assert "seed 0: best policy, absolute metric:" in first.out
+    (folder,) = (tmp_path / "games" / "two-step").iterdir()
+    assert f"Everything is in {folder}" in first.out
+    again = qohort(*TRAIN, *SMALL, "--root", tmp_path)
+    assert again.code == 0
+    assert "is finished: 200 steps" in again.err
+    assert again.out == first.out
+
+
+def test_fresh_starts_another_beside_it(qohort, tmp_path):
+    for _ in range(2):
+        assert qohort(*TRAIN, *SMALL, "--root", tmp_path, "--fresh").code == 0
+    first, second = sorted((tmp_path / "games" / "two-step").iterdir())
+    assert second.name == f"{first.name}-2"
+    assert "-2 is finished" in qohort(*TRAIN, *SMALL, "--root", tmp_path).err
+    assert "-2 is finished" not in qohort("resume", first).err  # the one that was named
+
+
+def test_resume_gives_more_steps(qohort, finished):
+    answer = qohort("resume", finished, "--steps", "300")
+    assert answer.code == 0
+    assert "going on from step 200" in answer.err
+    assert qohort("resume", finished).err.count("is finished: 300 steps") == 1
+
+
+def test_eval_prints_means_or_everything(qohort, finished):
+    plain = qohort("eval", finished, "--episodes", "8")
+    assert plain.code == 0
+    assert "qmix on games/two-step, seed 0, best team, 8 greedy episodes" in plain.out
+    last = qohort("eval", finished, "--episodes", "8", "--which", "last")
+    assert "saved at step 200" in last.out
+    values = json.loads(qohort("eval", finished, "--episodes", "8", "--json").out)
+    assert len(values["return"]) == 8
+    assert f"{np.mean(values['return']):.4g}" in plain.out
+
+
+def test_check_env_tells_the_sizes(qohort):
+    answer = qohort("check-env", "games/two-step")
+    assert answer.code == 0
+    assert "keeps the contract: 2 agents, 2 actions" in answer.out
+
+
+def test_doctor_tests_itself(qohort):
+    answer = qohort("doctor")
+    assert answer.code == 0
+    assert "Everything works." in answer.out
+
+
+def test_tensorboard_files_are_written(qohort, tmp_path):
+    pytest.importorskip("tensorboardX")
+    assert qohort(*TRAIN, *SMALL, "--folder", tmp_path / "run", "--tensorboard").code == 0
+    assert len(list((tmp_path / "run" / "tensorboard" / "seed-0").iterdir())) == 1
