@@ -48,7 +48,9 @@ class Programs:
         def each(function: Any, axes: tuple[int | None, ...]) -> Any:
             return jax.vmap(function, in_axes=axes) if together else function
 
-        self._begin = jax.jit(each(begin, (None, 0)))
+        # It runs once: at the usual level, compiling it takes half as long as compiling the chunk.
+        once = {"xla_backend_optimization_level": 1}
+        self._begin = jax.jit(each(begin, (None, 0)), compiler_options=once)
         self._chunk = jax.jit(each(play, (None, 0, None)), donate_argnums=1)
         self._evaluate = jax.jit(each(judge, (None, 0, 0, None)))
 
