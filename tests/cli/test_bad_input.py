@@ -177,8 +177,15 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("name", ["arrays.safetensors", "manifest.json"])
-@pytest.mark.parametrize("damage", [truncate, flip, empty, Path.unlink])
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        (truncate, "arrays.safetensors"),
+        (flip, "arrays.safetensors"),
+        (empty, "manifest.json"),
+        (Path.unlink, "manifest.json"),
+    ],
+)
 def test_a_damaged_checkpoint(damage, name, qohort, finished):
     assert qohort("resume", finished, "--steps", "300").code == 0
     newest, older = checkpoint.paths(finished / "seed-0" / "checkpoints")
