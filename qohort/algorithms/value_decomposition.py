@@ -23,8 +23,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
 from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of
 from qohort.errors import QohortError
-from qohort.estimators import returns
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy, mask_unavailable
 from qohort.mixers import MixerConfig, Qatten
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
@@ -80,7 +80,7 @@ class ValueDecomposition(AbstractAlgorithm):
     """How many updates each time."""
     gamma: float = 0.99
     """The discount γ."""
-    estimator: Literal["one-step", "n-step", "td-lambda", "q-lambda", "watkins", "q-lambda-pymarl2"] = "one-step"
+    estimator: EstimatorName = "one-step"
     """What the joint value is drawn to; see `qohort.estimators.returns`."""
     td_lambda: float = 0.6
     """λ of the chained estimators."""
@@ -234,40 +234,22 @@ class ValueDecomposition(AbstractAlgorithm):
         params, target_values = target
         seen = window.observations
         chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
-        best_actions = greedy(chooser, seen.avail)
 
         def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
             utilities = target_values[rows]
             return _mix(params.mixer, _pick(utilities, actions), utilities, (_steps(seen, rows), actions)).q_tot
 
-        following, present = slice(1, None), slice(None, -1)
-        value_next = joint(following, best_actions[following])
-        ends = window.terminated | (window.truncated & (not self.bootstrap_time_limit))
-        discount = jnp.where(ends, 0.0, self.gamma).astype(value_next.dtype)
-        reward, discount = (_spread(x, value_next) for x in (self._team_reward(window.reward), discount[..., None]))
-        decided = window.valid[1:] & ~window.first[1:-1]
-        connected = jnp.concatenate([decided, jnp.zeros_like(window.valid[:1])])
-        chain = {"connected": _spread(connected[..., None], value_next), "lambda_": self.td_lambda}
-
-        def taken_next() -> Int[Array, "T B N"]:
-            """The next step's actions; what follows the last one is not known, and never chained through."""
-            return jnp.concatenate([window.actions[1:], best_actions[-1:]])
-
-        if self.estimator == "one-step":
-            return returns.one_step(reward, discount, value_next)
-        if self.estimator == "n-step":
-            return returns.n_step(reward, discount, value_next, connected=chain["connected"], n=self.n)
-        if self.estimator == "td-lambda":
-            return returns.td_lambda(reward, discount, value_next, **chain)
-        if self.estimator == "q-lambda":
-            return returns.q_lambda(reward, discount, value_next, joint(following, taken_next()), **chain)
-        if self.estimator == "watkins":
-            agreed = jnp.all(taken_next() == best_actions[following], axis=-1, keepdims=True)
-            return returns.watkins_q_lambda(
-                reward, discount, value_next, greedy_next=_spread(agreed, value_next), **chain
-            )
-        value, taken = joint(present, best_actions[present]), joint(present, window.actions)
-        return returns.q_lambda_pymarl2(reward, discount, value_next, value=value, taken=taken, **chain)
+        evidence = evidence_of(
+            window,
+            joint,
+            greedy(chooser, seen.avail),
+            reward=self._team_reward(window.reward),
+            gamma=self.gamma,
+            bootstrap_time_limit=self.bootstrap_time_limit,
+            td_lambda=self.td_lambda,
+            n=self.n,
+        )
+        return ESTIMATORS[self.estimator](evidence)
 
     def _team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
         if self.reward_reduction == "none":
@@ -284,10 +266,6 @@ def _pick(values: Float[Array, "T B N A"], actions: Int[Array, "T B N"]) -> Floa
 
 def _steps(observations: Observation, rows: slice) -> Observation:
     return jax.tree.map(lambda leaf: leaf[rows], observations)
-
-
-def _spread(small: Array, like: Array) -> Array:
-    return jnp.broadcast_to(small, like.shape)
 
 
 def _mix(
@@ -311,7 +289,7 @@ def _shares(valid: Bool[Array, "T B"], *, padding: bool) -> Shares:
     counted = rows
     if padding:
         reached = jax.lax.cummax(jnp.any(valid, axis=1).astype(jnp.int8), reverse=True)
-        counted = _spread(reached.astype(dtype)[:, None], rows)
+        counted = jnp.broadcast_to(reached.astype(dtype)[:, None], rows.shape)
     return Shares(*(mask / jnp.maximum(jnp.sum(mask), 1.0) for mask in (rows, counted)))
 
 
