@@ -125,13 +125,23 @@ def jax_matmul(size: int = MATMUL_SIZE) -> Callable[[], None]:
     return lambda: product(a, a).block_until_ready()
 
 
+THREADS_SETTLE = 0.05
+"""Seconds between two contenders' turns."""
+
+
 def measure(calls: Mapping[str, Callable[[], None]], repeats: int) -> dict[str, Timing]:
-    """Time each call in turn, again and again: what disturbs the machine disturbs all of them alike."""
+    """Time each call in turn, again and again: what disturbs the machine disturbs all of them alike.
+
+    Each turn starts with an untimed call: PyTorch's worker threads go on spinning for a while after their work and
+    would be measured with whatever comes next, and caches are warm in training, where updates follow one another.
+    """
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for call in calls.values():
         call()
     for _ in range(repeats):
         for name, call in calls.items():
+            time.sleep(THREADS_SETTLE)
+            call()
             wall, cpu = time.perf_counter(), time.process_time()
             call()
             spent[name].append((time.perf_counter() - wall, time.process_time() - cpu))
