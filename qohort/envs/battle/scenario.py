@@ -1,0 +1,70 @@
+"""A battle as data: who fights whom, where, and until when."""
+
+import dataclasses
+
+from qohort.envs.battle.units import Kind
+
+Point = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Group:
+    """Units of one kind that appear around one point."""
+
+    kind: Kind
+    count: int
+    at: Point
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttackMove:
+    """The enemies attack-move to a point; with `until`, to a random one on the segment between the two."""
+
+    to: Point
+    until: Point | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hunt:
+    """Enemies with nothing to do attack the nearest ally, wherever it is, and follow it until it is dead."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hold:
+    """The enemies have no order: they fight whatever comes near."""
+
+
+Plan = AttackMove | Hunt | Hold
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomTeams:
+    """SMACv2's: the teams and where they start are drawn for each episode."""
+
+    allies: int
+    enemies: int
+    kinds: tuple[Kind, ...]
+    weights: tuple[float, ...]
+    """How probable each kind is for each place in the team."""
+    never_alone: tuple[Kind, ...] = ()
+    """A team of these only is drawn again."""
+    surrounded: float = 0.5
+    """The probability that the allies start in the middle, surrounded; otherwise both sides mirror each other."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One map of SMAC, one scenario of SMACv2, or one of your own."""
+
+    name: str
+    limit: int
+    """Steps until an episode is truncated."""
+    terrain: str
+    """A name of the table in `terrain`."""
+    allies: tuple[Group, ...] = ()
+    """In the order in which the units are created."""
+    enemies: tuple[Group, ...] = ()
+    teams: RandomTeams | None = None
+    """Instead of `allies` and `enemies`."""
+    plan: Plan
+    """What the enemies are up to."""
