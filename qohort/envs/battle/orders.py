@@ -2,6 +2,13 @@
 
 import enum
 
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+NOBODY = -1
+"""As the number of a unit."""
+
 
 class Order(enum.IntEnum):
     """The orders; the first is for commands only and leaves a unit with the order it has."""
@@ -16,3 +23,45 @@ class Order(enum.IntEnum):
     """The same with healing."""
     ATTACK_MOVE = 5
     """Go to a place, and attack on the way whatever the unit chooses."""
+
+
+class Orders(eqx.Module):
+    """What units have been told to do; see `Order`."""
+
+    order: Int[Array, "*rows n"]
+    target: Int[Array, "*rows n"]
+    """The unit that is attacked or healed, or `NOBODY`."""
+    x: Float[Array, "*rows n"]
+    """Where to, if it is a place."""
+    y: Float[Array, "*rows n"]
+
+
+def given(orders: Orders, commands: Orders) -> Orders:
+    """The orders after commands: who is commanded nothing keeps the order it has."""
+    kept = commands.order == Order.NONE
+    return Orders(
+        order=jnp.where(kept, orders.order, commands.order),
+        target=jnp.where(kept, orders.target, commands.target),
+        x=jnp.where(kept, orders.x, commands.x),
+        y=jnp.where(kept, orders.y, commands.y),
+    )
+
+
+def nothing(n: int) -> Orders:
+    """No command for any of `n` units."""
+    return Orders(
+        order=jnp.full(n, Order.NONE, jnp.int32),
+        target=jnp.full(n, NOBODY, jnp.int32),
+        x=jnp.zeros(n),
+        y=jnp.zeros(n),
+    )
+
+
+def side_by_side(allies: Orders, enemies: Orders) -> Orders:
+    """The orders of all units, from those of the two sides."""
+    return Orders(
+        order=jnp.concatenate([allies.order, enemies.order]),
+        target=jnp.concatenate([allies.target, enemies.target]),
+        x=jnp.concatenate([allies.x, enemies.x]),
+        y=jnp.concatenate([allies.y, enemies.y]),
+    )

@@ -8,21 +8,13 @@ loops over units are then contiguous.
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-NOBODY = -1
-"""As the number of a unit."""
-
-
-class Orders(eqx.Module):
-    """What units have been told to do; see `orders.Order`."""
-
-    order: Int[Array, "*rows n"]
-    target: Int[Array, "*rows n"]
-    """The unit that is attacked or healed, or `NOBODY`."""
-    x: Float[Array, "*rows n"]
-    """Where to, if it is a place."""
-    y: Float[Array, "*rows n"]
+from qohort.envs.battle.combat import Attack, Sweep
+from qohort.envs.battle.healing import FIRST_ENERGY
+from qohort.envs.battle.orders import NOBODY, Order, Orders
+from qohort.envs.battle.units import Stats
 
 
 class Snapshot(eqx.Module):
@@ -62,6 +54,82 @@ class BattleState(eqx.Module):
     shield: Float[Array, "*rows n"]
     energy: Float[Array, "*rows n"]
     cooldown: Float[Array, "*rows n"]
+    speed: Float[Array, "*rows n"]
+    """Of fliers, which gather it."""
+    calm: Float[Array, "*rows n"]
+    """Ticks since the last damage."""
+    bursting: Bool[Array, "*rows n"]
+    """Who was killed in the last tick and explodes in the next."""
+    healing: Bool[Array, "*rows n"]
+    attack: Attack
+    sweep: Sweep | None
+    """Only where there can be a Colossus."""
     orders: Orders
-    action: Any
-    """What weapons are doing; see `combat`."""
+    focus: Int[Array, "*rows n"]
+    """Whom a unit attacks or heals."""
+    anchor_x: Float[Array, "*rows n"]
+    """Where it was when it chose its target."""
+    anchor_y: Float[Array, "*rows n"]
+    attacker: Int[Array, "*rows n"]
+    """Who hit it in this step, or `NOBODY`."""
+    until_call: Float[Array, "*rows n"]
+    """Ticks until it may call for help again."""
+    last_action: Int[Array, "*rows A"]
+    step: Int[Array, "*rows"]
+    facing: Int[Array, "*rows A"] | None
+    permitted: Int[Array, "*rows W"] | None
+    opponent: Any
+    """What the opponent remembers."""
+
+    @property
+    def alive(self) -> Bool[Array, "*rows n"]:
+        return self.health > 0
+
+
+def muster(
+    kind: Int[Array, " n"],
+    x: Float[Array, " n"],
+    y: Float[Array, " n"],
+    *,
+    stats: Stats,
+    n_allies: int,
+    beams: bool,
+) -> BattleState:
+    """A battle that has not begun: everyone in full health, with nothing to do.
+
+    Args:
+        kind: of each unit, allies first.
+        x: where each unit stands.
+        y: likewise.
+        stats: what the kinds mean.
+        n_allies: how many are allies.
+        beams: whether there can be a Colossus.
+    """
+    n = len(kind)
+    zero, nobody, never = jnp.zeros(n), jnp.full(n, NOBODY, jnp.int32), jnp.full(n, jnp.inf)
+    return BattleState(
+        kind=kind,
+        x=x,
+        y=y,
+        health=jnp.broadcast_to(stats.health, (n,)),
+        shield=jnp.broadcast_to(stats.shield, (n,)),
+        energy=jnp.where(stats.heals, FIRST_ENERGY, 0.0),
+        cooldown=zero,
+        speed=zero,
+        calm=zero,
+        bursting=jnp.zeros(n, bool),
+        healing=jnp.zeros(n, bool),
+        attack=Attack(windup=never, prey=nobody, flight=never, launched_at=nobody),
+        sweep=Sweep(x=zero, y=zero, along_x=zero, along_y=zero, age=never) if beams else None,
+        orders=Orders(order=jnp.full(n, Order.STOP, jnp.int32), target=nobody, x=x, y=y),
+        focus=nobody,
+        anchor_x=x,
+        anchor_y=y,
+        attacker=nobody,
+        until_call=zero,
+        last_action=jnp.full(n_allies, -1, jnp.int32),
+        step=jnp.int32(0),
+        facing=None,
+        permitted=None,
+        opponent=None,
+    )

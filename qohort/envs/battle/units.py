@@ -70,6 +70,11 @@ class Unit:
     biological: bool = False
     structure: bool = False
     air: bool = False
+    explodes: bool = False
+    """Its attack is its end, and its end is an attack."""
+    beams: bool = False
+    """Its attack sweeps a line."""
+    heals: bool = False
     walks_cliffs: bool = False
     """Passes over cliffs and through ground units, and is hit by weapons against air as well."""
     regenerates: float = 0.0
@@ -114,7 +119,7 @@ LIBERTY: dict[Kind, Unit] = {
     ),
     Kind.MEDIVAC: Unit(
         health=150, armour=1, armoured=True, air=True, speed=2.75, acceleration=2.3125, radius=0.75, separation=0.75,
-        sight=11, threatens=True,
+        sight=11, heals=True, threatens=True,
     ),
     Kind.STALKER: Unit(
         health=80, shield=80, armour=1, armoured=True, speed=2.9531, radius=0.625, separation=0.625, sight=10,
@@ -125,7 +130,7 @@ LIBERTY: dict[Kind, Unit] = {
         sight=9, damage=8, strikes=2, second_strike=0.28, period=1.2, range=0.1,
     ),
     Kind.COLOSSUS: Unit(
-        health=200, shield=150, armour=1, armoured=True, walks_cliffs=True, speed=2.25, radius=1.0, separation=0.75,
+        health=200, shield=150, armour=1, armoured=True, walks_cliffs=True, beams=True, speed=2.25, radius=1.0, separation=0.75,
         sight=10, damage=20, strikes=2, period=2.2, range=6, slop=0, damage_point=0.0832, bonus_light=True,
     ),
     Kind.ZERGLING: Unit(
@@ -133,7 +138,7 @@ LIBERTY: dict[Kind, Unit] = {
         separation=0.375, sight=8, damage=5, period=0.696, range=0.1, damage_point=0.167,
     ),
     Kind.BANELING: Unit(
-        health=30, biological=True, regenerates=_ZERG_REGENERATION, speed=2.5, radius=0.375, separation=0.375, sight=8,
+        health=30, biological=True, explodes=True, regenerates=_ZERG_REGENERATION, speed=2.5, radius=0.375, separation=0.375, sight=8,
         damage=20, bonus=15, bonus_light=True, period=0.833, range=0.25,
     ),
     Kind.HYDRALISK: Unit(
@@ -170,6 +175,9 @@ class Stats(eqx.Module):
     biological: Bool[Array, " n"]
     structure: Bool[Array, " n"]
     air: Bool[Array, " n"]
+    explodes: Bool[Array, " n"]
+    beams: Bool[Array, " n"]
+    heals: Bool[Array, " n"]
     walks_cliffs: Bool[Array, " n"]
     regenerates: Float[Array, " n"]
     speed: Float[Array, " n"]

@@ -1,0 +1,295 @@
+"""Attacks, from the decision to the damage.
+
+An attack has a beginning (the unit stands and the cooldown starts), an effect (a hit, or a missile that leaves) and
+perhaps a landing (the missile, a Zealot's second hit, a Colossus's beams). All that happens in a tick happens at
+once: two units can kill each other.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from qohort.envs.battle.units import Stats
+
+LEAST_DAMAGE = 0.5
+"""Of a hit on health, whatever the armour."""
+SHIELD_DELAY = 160.0
+"""Ticks without damage until shields come back."""
+SHIELD_RATE = 0.125
+"""Shield points per tick."""
+
+BLAST_RADIUS = 2.2
+BLAST_ON_STRUCTURE = 80.0
+BEAM_DELAY = 6.0
+"""Ticks from a Colossus's shot to the damage on its target."""
+BEAM_HALF = 1.25
+"""Half the length of the line that its beams sweep."""
+BEAM_WIDTH = 0.15
+BEAM_SPEED = 0.5
+"""Cells per tick, along that line."""
+BURN_DELAY = 4.0
+"""Ticks from a beam's passing to its damage."""
+
+
+class Attack(eqx.Module):
+    """What the weapons are doing; times are in ticks and infinite where nothing is going on."""
+
+    windup: Float[Array, "*rows n"]
+    """Until the attack that has begun takes effect."""
+    prey: Int[Array, "*rows n"]
+    """Whom the last attack was meant for."""
+    flight: Float[Array, "*rows n"]
+    """Until what has been launched lands."""
+    launched_at: Int[Array, "*rows n"]
+    """On whom."""
+
+
+class Sight(eqx.Module):
+    """Each unit's target as the unit sees it."""
+
+    dx: Float[Array, "*rows n"]
+    dy: Float[Array, "*rows n"]
+    distance: Float[Array, "*rows n"]
+    gap: Float[Array, "*rows n"]
+    """From edge to edge."""
+    valid: Bool[Array, "*rows n"]
+    """There is a target, and both are alive."""
+
+
+def look(
+    focus: Int[Array, " n"],
+    x: Float[Array, " n"],
+    y: Float[Array, " n"],
+    alive: Bool[Array, " n"],
+    radius: Float[Array, " n"],
+) -> Sight:
+    """Where each unit's target is, seen from the unit."""
+    who = jnp.maximum(focus, 0)
+    dx, dy = x[who] - x, y[who] - y
+    distance = jnp.sqrt(dx * dx + dy * dy)
+    return Sight(
+        dx=dx,
+        dy=dy,
+        distance=distance,
+        gap=distance - radius - radius[who],
+        valid=(focus >= 0) & alive & alive[who],
+    )
+
+
+def attack(
+    attack: Attack,
+    cooldown: Float[Array, " n"],
+    focus: Int[Array, " n"],
+    sight: Sight,
+    *,
+    armed: Bool[Array, " n"],
+    jitter: Float[Array, " n"],
+    stats: Stats,
+) -> tuple[Attack, Float[Array, " n"], Bool[Array, " n"]]:
+    """Carry on with attacks, give up those that cannot be finished, begin those that can be.
+
+    An attack that is given up before its effect costs no cooldown: the unit may begin another at once.
+
+    Args:
+        attack: what the weapons are doing.
+        cooldown: ticks until each may begin an attack.
+        focus: whom each unit is to attack.
+        sight: that target as it is now.
+        armed: whether its weapon can hit that target.
+        jitter: what is added to the period of an attack that begins now.
+        stats: of the units.
+
+    Returns:
+        the weapons, the cooldowns, and whose attack takes effect in this tick.
+    """
+    reload = jnp.maximum(cooldown - 1.0, 0.0)
+    winding = jnp.isfinite(attack.windup)
+    able = sight.valid & armed
+    keeps = winding & able & (attack.prey == focus) & (sight.gap <= stats.range + stats.slop)
+    free = ~keeps & ~jnp.isfinite(_channel(attack, stats))
+    reload = jnp.where(winding & ~keeps, 0.0, reload)
+    begins = free & able & (sight.gap <= stats.range) & (reload <= 0.0)
+    windup = jnp.where(begins, stats.damage_point, jnp.where(keeps, attack.windup - 1.0, jnp.inf))
+    strikes = windup <= 0.0
+    return (
+        Attack(
+            windup=jnp.where(strikes, jnp.inf, windup),
+            prey=jnp.where(begins, focus, attack.prey),
+            flight=attack.flight,
+            launched_at=attack.launched_at,
+        ),
+        jnp.where(begins, stats.period + jitter, reload),
+        strikes,
+    )
+
+
+def launch(attack: Attack, strikes: Bool[Array, " n"], sight: Sight, stats: Stats) -> tuple[Attack, Bool[Array, " n"]]:
+    """Let effects become hits at once, or something that lands later.
+
+    Returns:
+        the weapons, and who hits its prey at once: those with neither missile nor beam.
+    """
+    flies = jnp.isfinite(stats.missile)
+    later = jnp.where(
+        stats.beams,
+        BEAM_DELAY,
+        jnp.where(
+            flies,
+            jnp.maximum(sight.gap, 0.0) / stats.missile,
+            jnp.where(stats.strikes > 1, stats.second_strike, jnp.inf),
+        ),
+    )
+    return (
+        Attack(
+            windup=attack.windup,
+            prey=attack.prey,
+            flight=jnp.where(strikes, later, attack.flight),
+            launched_at=jnp.where(strikes, attack.prey, attack.launched_at),
+        ),
+        strikes & ~flies & ~stats.beams & ~stats.explodes,
+    )
+
+
+def land(
+    attack: Attack, focus: Int[Array, " n"], sight: Sight, alive: Bool[Array, " n"], stats: Stats
+) -> tuple[Attack, Bool[Array, " n"]]:
+    """What was launched comes nearer; who is hit by it now.
+
+    A missile arrives even if its shooter is dead. A second hit is part of an attack that its unit must go on with.
+    """
+    channels = jnp.isfinite(_channel(attack, stats))
+    goes_on = alive & (focus == attack.launched_at) & sight.valid & (sight.gap <= stats.range + stats.slop)
+    flight = jnp.where(channels & ~goes_on, jnp.inf, attack.flight - 1.0)
+    lands = flight <= 0.0
+    return (
+        Attack(
+            windup=attack.windup,
+            prey=attack.prey,
+            flight=jnp.where(lands, jnp.inf, flight),
+            launched_at=attack.launched_at,
+        ),
+        lands,
+    )
+
+
+def _channel(attack: Attack, stats: Stats) -> Float[Array, " n"]:
+    """Ticks until a second hit; infinite if there is none to come. A unit stands still for it."""
+    return jnp.where(stats.second_strike > 0, attack.flight, jnp.inf)
+
+
+def occupied(attack: Attack, stats: Stats) -> Bool[Array, " n"]:
+    """Whether a unit stands still because of its attack."""
+    return jnp.isfinite(attack.windup) | jnp.isfinite(_channel(attack, stats))
+
+
+def dealt(
+    victim: Int[Array, " a"], hits: Float[Array, " a"], strength: Float[Array, "a v"]
+) -> tuple[Float[Array, " v"], Float[Array, " v"], Int[Array, " v"]]:
+    """Damage before armour, the number of hits, and one of the attackers (or -1) of each victim.
+
+    Args:
+        victim: whom each attacker hits, numbered within the other side.
+        hits: how many times; 0 for who hits nobody.
+        strength: damage of each attacker's hit on each victim.
+    """
+    landed = jnp.where(victim[:, None] == jnp.arange(strength.shape[1])[None, :], hits[:, None], 0.0)
+    by = jnp.max(jnp.where(landed > 0, jnp.arange(len(victim))[:, None], -1), axis=0)
+    return jnp.sum(landed * strength, axis=0), jnp.sum(landed, axis=0), by
+
+
+def suffer(
+    damage: Float[Array, " n"], hits: Float[Array, " n"], shield: Float[Array, " n"], armour: Float[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Shield and health lost to `hits` hits of `damage` in all.
+
+    Shields come first and have no armour. What they do not absorb is reduced by the armour for each hit that gets
+    through, which then takes at least half a point. Exact for hits of equal strength; of unequal ones, those that
+    shields absorb are counted as if they were average.
+    """
+    absorbed = jnp.minimum(shield, damage)
+    through = damage - absorbed
+    piercing = jnp.ceil(hits * through / jnp.maximum(damage, 1e-6) - 1e-4)
+    health = jnp.maximum(through - piercing * armour, LEAST_DAMAGE * piercing)
+    return absorbed, jnp.where(through > 0.0, health, 0.0)
+
+
+def blast(
+    bursts: Bool[Array, " a"],
+    distance: Float[Array, "a v"],
+    *,
+    reach: Float[Array, " v"],
+    strength: Float[Array, "a v"],
+    grounded: Bool[Array, " v"],
+    structure: Bool[Array, " v"],
+) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
+    """What exploding Banelings do to the other side: all of it within a circle, nothing beyond.
+
+    Args:
+        bursts: who explodes.
+        distance: from centre to centre.
+        reach: how far beyond the circle a victim's centre may be.
+        strength: damage on each victim that is not a structure.
+        grounded: who can be hit by it.
+        structure: who takes the damage meant for structures instead.
+    """
+    inside = bursts[:, None] & (distance <= BLAST_RADIUS + reach[None, :]) & grounded[None, :]
+    damage = jnp.where(structure[None, :], BLAST_ON_STRUCTURE, strength)
+    return jnp.sum(jnp.where(inside, damage, 0.0), axis=0), jnp.sum(jnp.where(inside, 1.0, 0.0), axis=0)
+
+
+class Sweep(eqx.Module):
+    """The line that a Colossus's two beams sweep, one from each end."""
+
+    x: Float[Array, "*rows n"]
+    """Its middle: where the target stood."""
+    y: Float[Array, "*rows n"]
+    along_x: Float[Array, "*rows n"]
+    """A unit vector along it, across the line of fire."""
+    along_y: Float[Array, "*rows n"]
+    age: Float[Array, "*rows n"]
+    """Ticks since the shot; infinite if there was none."""
+
+
+def aim(sweep: Sweep, shoots: Bool[Array, " n"], x: Float[Array, " n"], y: Float[Array, " n"], sight: Sight) -> Sweep:
+    """Lay the line through the target of whoever shoots now; other lines grow older."""
+    length = jnp.maximum(sight.distance, 1e-6)
+    return Sweep(
+        x=jnp.where(shoots, x + sight.dx, sweep.x),
+        y=jnp.where(shoots, y + sight.dy, sweep.y),
+        along_x=jnp.where(shoots, -sight.dy / length, sweep.along_x),
+        along_y=jnp.where(shoots, sight.dx / length, sweep.along_y),
+        age=jnp.where(shoots, 0.0, sweep.age + 1.0),
+    )
+
+
+def burn(
+    sweep: Sweep,
+    target: Int[Array, " a"],
+    x: Float[Array, " v"],
+    y: Float[Array, " v"],
+    *,
+    reach: Float[Array, " v"],
+    grounded: Bool[Array, " v"],
+) -> Float[Array, "a v"]:
+    """How many beams of each Colossus do their damage now, to each unit but its target.
+
+    A beam is at the end of the line when it is shot, and its damage follows it at a distance of some ticks. It hits
+    who is near the point that it passes; both beams pass the middle at the same time.
+    """
+    dx, dy = x[None, :] - sweep.x[:, None], y[None, :] - sweep.y[:, None]
+    along = jnp.clip(dx * sweep.along_x[:, None] + dy * sweep.along_y[:, None], -BEAM_HALF, BEAM_HALF)
+    off_x, off_y = dx - along * sweep.along_x[:, None], dy - along * sweep.along_y[:, None]
+    near = off_x * off_x + off_y * off_y <= (BEAM_WIDTH + reach[None, :]) ** 2
+    hit = near & grounded[None, :] & (target[:, None] != jnp.arange(len(x))[None, :])
+    age = sweep.age[:, None] - BURN_DELAY
+    from_left, from_right = (BEAM_HALF + along) / BEAM_SPEED, (BEAM_HALF - along) / BEAM_SPEED
+    passes = [((age - 1.0 < time) & (time <= age)).astype(jnp.float32) for time in (from_left, from_right)]
+    return jnp.where(hit, passes[0] + passes[1], 0.0)
+
+
+def recover(
+    shield: Float[Array, " n"], calm: Float[Array, " n"], alive: Bool[Array, " n"], most: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Shields after a tick: they come back when nothing has hurt the unit for ten seconds."""
+    back = alive & (calm >= SHIELD_DELAY)
+    return jnp.where(back, jnp.minimum(shield + SHIELD_RATE, most), shield)

@@ -1,0 +1,302 @@
+"""One tick of the game, out of the mechanics; and the eight of them that make an environment step."""
+
+import dataclasses
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qohort.envs.battle import combat, healing, movement, targeting
+from qohort.envs.battle.arena import Arena
+from qohort.envs.battle.combat import Sight, Sweep
+from qohort.envs.battle.movement import Place
+from qohort.envs.battle.orders import NOBODY, Order, Orders, side_by_side
+from qohort.envs.battle.state import BattleState
+from qohort.envs.battle.units import TICKS_PER_STEP, Kind
+
+Rows = TypeVar("Rows")
+
+
+class Toll(eqx.Module):
+    """What a tick's attacks do to every unit."""
+
+    damage: Float[Array, "*rows n"]
+    hits: Float[Array, "*rows n"]
+    by: Int[Array, "*rows n"]
+    """One of those who hit it, or `NOBODY`."""
+
+
+def advance(arena: Arena, state: BattleState, key: PRNGKeyArray, *, autonomous: bool) -> BattleState:
+    """Eight ticks under the orders that stand.
+
+    Args:
+        arena: what the units are.
+        state: the battle.
+        key: for the time between attacks; a weapon shoots at most once in a step.
+        autonomous: whether enemies choose targets by themselves.
+    """
+    low, high = arena.physics.jitter
+    jitter = low + (high - low) * jax.random.uniform(key, state.x.shape)
+    state, alarm = call_for_help(arena, state) if autonomous else (state, None)
+
+    def body(k: Int[Array, ""], state: BattleState) -> BattleState:
+        return tick(arena, state, TICKS_PER_STEP * state.step + k, jitter=jitter, alarm=alarm)
+
+    return jax.lax.fori_loop(0, TICKS_PER_STEP, body, state)
+
+
+def tick(
+    arena: Arena,
+    state: BattleState,
+    now: Int[Array, ""],
+    *,
+    jitter: Float[Array, " n"],
+    alarm: Int[Array, " e"] | None,
+) -> BattleState:
+    """What happens in a sixteenth of a second: decide, fight, heal, move.
+
+    Args:
+        arena: what the units are.
+        state: the battle.
+        now: ticks since it began.
+        jitter: what is added to the period of an attack that begins.
+        alarm: the attacker each enemy has heard of; None if enemies do not decide for themselves.
+    """
+    if alarm is not None:
+        state = choose(arena, state, now, alarm)
+    state = follow_orders(arena, state, autonomous=alarm is not None)
+    stats, alive = arena.stats, state.alive
+    sight = combat.look(state.focus, state.x, state.y, alive, stats.radius)
+    attack, lands = combat.land(state.attack, state.focus, sight, alive, stats)
+    may_attack = (state.orders.order != Order.HEAL) & (stats.damage > 0)
+    attack, cooldown, strikes = combat.attack(
+        attack, state.cooldown, state.focus, sight, armed=may_attack, jitter=jitter, stats=stats
+    )
+    attack, at_once = combat.launch(attack, strikes, sight, stats)
+    hits = jnp.where(lands, jnp.where(stats.beams, stats.strikes, 1.0), at_once.astype(jnp.float32))
+    victim = jnp.where(lands, attack.launched_at, attack.prey)
+    sweep = None
+    if state.sweep is not None:
+        sweep = combat.aim(state.sweep, strikes & stats.beams, state.x, state.y, sight)
+    bursts = (strikes & stats.explodes & alive) | state.bursting
+    taken = toll(arena, state, victim=victim, hits=hits, bursts=bursts, sweep=sweep, burnt=attack.launched_at)
+    state = dataclasses.replace(state, attack=attack, cooldown=cooldown, sweep=sweep)
+    state = wound(arena, state, taken, strikes & stats.explodes, sight)
+    return move(arena, state, sight)
+
+
+def follow_orders(arena: Arena, state: BattleState, *, autonomous: bool) -> BattleState:
+    """Orders name targets; an order that has been carried out is done, and its unit stands."""
+    orders = state.orders
+    aimed = (orders.order == Order.ATTACK) | (orders.order == Order.HEAL)
+    dead = aimed & ~state.alive[jnp.maximum(orders.target, 0)]
+    square = (orders.x - state.x) ** 2 + (orders.y - state.y) ** 2
+    crowd = arena.physics.arrival**2 * (len(state.x) - arena.n_allies)
+    near = jnp.where(orders.order == Order.ATTACK_MOVE, crowd, 0.0)
+    there = ((orders.order == Order.MOVE) | (orders.order == Order.ATTACK_MOVE)) & (square <= near)
+    chosen = state.focus if autonomous else jnp.full_like(state.focus, NOBODY)
+    chosen = jnp.where(jnp.arange(len(chosen)) < arena.n_allies, NOBODY, chosen)
+    walks = orders.order == Order.MOVE
+    return dataclasses.replace(
+        state,
+        orders=dataclasses.replace(orders, order=jnp.where(dead | there, Order.STOP, orders.order)),
+        focus=jnp.where(aimed, jnp.where(dead, NOBODY, orders.target), jnp.where(walks, NOBODY, chosen)),
+    )
+
+
+def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Array, " e"]) -> BattleState:
+    """Let enemies without a command choose targets and forget them; allies never do."""
+    a, physics, stats, orders = arena.n_allies, arena.physics, arena.stats, state.orders
+    x, y, focus, order = state.x[a:], state.y[a:], state.focus[a:], orders.order[a:]
+    anchor_x, anchor_y = state.anchor_x[a:], state.anchor_y[a:]
+    free = (order == Order.STOP) | (order == Order.ATTACK_MOVE)
+    led_away = (focus >= 0) & ((x - anchor_x) ** 2 + (y - anchor_y) ** 2 > physics.leash**2)
+    keeps = free & (focus >= 0) & state.alive[jnp.maximum(focus, 0)] & ~led_away
+    reach = jnp.maximum(stats.range[a:], physics.scan)[:, None] + stats.radius[a:, None] + stats.radius[None, :a]
+    seen = targeting.scan(x, y, state.x[:a], state.y[:a], state.alive[:a], reach=reach, meeting=arena.theirs)
+    looks = targeting.turn_to_scan(len(x), now, physics.scan_period)
+    heard = jnp.where(state.attacker[a:] >= 0, state.attacker[a:], alarm)
+    found = jnp.where(looks & (seen >= 0), seen, heard)
+    takes = free & ~keeps & ~led_away & (found >= 0) & (stats.damage[a:] > 0)
+    focus = jnp.where(takes, found, jnp.where(keeps, focus, NOBODY))
+    if arena.has(Kind.MEDIVAC):
+        patient = healing.choose_patient(
+            jnp.where(focus >= a, focus - a, NOBODY), x, y, state.health[a:], stats=part(stats, slice(a, None))
+        )
+        focus = jnp.where(free & stats.heals[a:], jnp.where(patient >= 0, patient + a, NOBODY), focus)
+    returns = free & led_away & (order == Order.STOP)
+    after = Orders(
+        order=jnp.where(returns, Order.MOVE, order),
+        target=orders.target[a:],
+        x=jnp.where(returns, anchor_x, orders.x[a:]),
+        y=jnp.where(returns, anchor_y, orders.y[a:]),
+    )
+    return dataclasses.replace(
+        state,
+        focus=jnp.concatenate([state.focus[:a], focus]),
+        anchor_x=jnp.concatenate([state.anchor_x[:a], jnp.where(takes, x, anchor_x)]),
+        anchor_y=jnp.concatenate([state.anchor_y[:a], jnp.where(takes, y, anchor_y)]),
+        orders=side_by_side(part(orders, slice(None, a)), after),
+    )
+
+
+def toll(
+    arena: Arena,
+    state: BattleState,
+    *,
+    victim: Int[Array, " n"],
+    hits: Float[Array, " n"],
+    bursts: Bool[Array, " n"],
+    sweep: Sweep | None,
+    burnt: Int[Array, " n"],
+) -> Toll:
+    """Add up what every unit takes in this tick.
+
+    Args:
+        arena: what the units are.
+        state: where they are.
+        victim: whom each unit's weapon hits now.
+        hits: how often; 0 for most.
+        bursts: which Banelings explode.
+        sweep: where Colossi's beams are, if there can be any.
+        burnt: the target of each Colossus, which its beams hit otherwise.
+    """
+    a, n, stats = arena.n_allies, len(state.x), arena.stats
+    ours, theirs, everybody = slice(0, a), slice(a, n), []
+    for side, other, meeting in ((theirs, ours, arena.theirs), (ours, theirs, arena.ours)):
+        offset = other.start
+        damage, count, by = combat.dealt(victim[side] - offset, hits[side], meeting.strength)
+        reach = stats.radius[other] if arena.physics.splash_reaches_edges else jnp.zeros_like(stats.radius[other])
+        grounded = state.alive[other] & ~stats.air[other]
+        if arena.has(Kind.BANELING):
+            dx, dy = state.x[side, None] - state.x[None, other], state.y[side, None] - state.y[None, other]
+            blown, times = combat.blast(
+                bursts[side],
+                jnp.sqrt(dx * dx + dy * dy),
+                reach=reach,
+                strength=meeting.strength,
+                grounded=grounded,
+                structure=stats.structure[other],
+            )
+            damage, count = damage + blown, count + times
+        if sweep is not None:
+            beams = combat.burn(
+                part(sweep, side), burnt[side] - offset, state.x[other], state.y[other], reach=reach, grounded=grounded
+            )
+            beams = jnp.where(stats.beams[side, None], beams, 0.0)
+            damage, count = damage + jnp.sum(beams * meeting.strength, axis=0), count + jnp.sum(beams, axis=0)
+        everybody.append(Toll(damage=damage, hits=count, by=jnp.where(by >= 0, by + side.start, NOBODY)))
+    return jax.tree.map(lambda *sides: jnp.concatenate(sides), *everybody)
+
+
+def wound(arena: Arena, state: BattleState, toll: Toll, spent: Bool[Array, " n"], sight: Sight) -> BattleState:
+    """Subtract the damage, and add what heals.
+
+    Args:
+        arena: what the units are.
+        state: the battle.
+        toll: the damage.
+        spent: who dies of its own attack.
+        sight: of those whom Medivacs heal.
+    """
+    stats, alive, health, shield, calm = arena.stats, state.alive, state.health, state.shield, state.calm
+    energy, is_healing = state.energy, state.healing
+    absorbed = jnp.zeros_like(shield)
+    lost = toll.damage - toll.hits * stats.armour
+    if arena.has_shields:
+        absorbed, lost = combat.suffer(toll.damage, toll.hits, shield, stats.armour)
+        calm = jnp.where(toll.damage > 0, 0.0, calm + 1.0)
+        shield = combat.recover(shield - absorbed, calm, alive, stats.shield)
+    else:
+        lost = jnp.maximum(lost, combat.LEAST_DAMAGE * toll.hits)
+    left = health - lost
+    if arena.regenerates:
+        left = left + stats.regenerates
+    if arena.has(Kind.MEDIVAC):
+        given, used, is_healing = healing.heal(
+            state.focus,
+            sight,
+            energy,
+            health,
+            is_healing,
+            stats=stats,
+            reach=stats.radius * arena.physics.heal_reaches_edges,
+        )
+        left = left + jnp.where(left > 0, given, 0.0)
+        energy = jnp.where(stats.heals, jnp.minimum(energy - used + healing.ENERGY_RATE, healing.MOST_ENERGY), 0.0)
+    left = jnp.where(alive & ~spent & (health - lost > 0), jnp.minimum(left, stats.health), 0.0)
+    return dataclasses.replace(
+        state,
+        health=left,
+        shield=shield,
+        calm=calm,
+        energy=energy,
+        healing=is_healing,
+        bursting=stats.explodes & alive & ~spent & (left <= 0),
+        attacker=jnp.where(toll.by >= 0, toll.by, state.attacker),
+    )
+
+
+def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
+    """Let everyone walk who has somewhere to go and no attack to finish."""
+    stats, orders, terrain, physics = arena.stats, state.orders, arena.terrain, arena.physics
+    wanted = jnp.where(stats.heals, healing.CAST_RANGE, stats.range)
+    chases = sight.valid & (sight.gap > wanted)
+    marches = ~sight.valid & ((orders.order == Order.MOVE) | (orders.order == Order.ATTACK_MOVE))
+    busy = combat.occupied(state.attack, stats)
+    moving = state.alive & ~busy & (chases | marches)
+    speed = stats.speed
+    if arena.has(Kind.MEDIVAC):
+        speed = movement.pace(state.speed, moving, stats.acceleration, stats.speed)
+    freely = stats.air | stats.walks_cliffs
+    here = Place(x=state.x, y=state.y)
+    goal = Place(
+        x=jnp.where(chases, state.x + sight.dx, orders.x),
+        y=jnp.where(chases, state.y + sight.dy, orders.y),
+    )
+    to = movement.heading(here, goal, terrain, freely)
+    length = jnp.where(chases, jnp.minimum(speed, sight.gap - wanted), speed)
+    walk = movement.step_towards(here, to, length, moving)
+    pushed = movement.push_apart(
+        Place(x=here.x + walk.dx, y=here.y + walk.dy),
+        walk,
+        radius=stats.separation,
+        solid=state.alive,
+        fixed=stats.structure | busy | (sight.valid & ~chases & (stats.damage > 0)),
+        layer=jnp.where(stats.air, 1, jnp.where(stats.walks_cliffs, 2, 0)),
+        allied=jnp.arange(len(walk.dx)) < arena.n_allies,
+        push=physics.push,
+        sidestep=physics.sidestep,
+    )
+    there = movement.keep_inside(pushed, here, terrain, freely)
+    return dataclasses.replace(state, x=there.x, y=there.y, speed=speed if arena.has(Kind.MEDIVAC) else state.speed)
+
+
+def call_for_help(arena: Arena, state: BattleState) -> tuple[BattleState, Int[Array, " e"]]:
+    """Enemies that were hit in the last step alert their friends, each only so often.
+
+    Returns:
+        the battle with its list of attackers empty again, and whom each enemy knows to be attacking: its own attacker,
+        or that of a friend nearby.
+    """
+    a, physics = arena.n_allies, arena.physics
+    attacker, until_call = state.attacker[a:], state.until_call[a:] - TICKS_PER_STEP
+    calls = state.alive[a:] & (attacker >= 0) & (until_call <= 0)
+    heard = targeting.answer_calls(state.x[a:], state.y[a:], calls, attacker, radius=physics.help_radius)
+    known = jnp.where(attacker >= 0, attacker, heard)
+    until_call = jnp.where(calls, physics.help_period, until_call)
+    return (
+        dataclasses.replace(
+            state,
+            attacker=jnp.full_like(state.attacker, NOBODY),
+            until_call=jnp.concatenate([state.until_call[:a], until_call]),
+        ),
+        jnp.where(state.alive[jnp.maximum(known, 0)], known, NOBODY),
+    )
+
+
+def part(rows: Rows, which: slice) -> Rows:
+    """Some units' rows of what has one for each."""
+    return jax.tree.map(lambda array: array[which], rows)

@@ -1,0 +1,157 @@
+"""Where units go: along the terrain's ways, past each other, and never out of bounds.
+
+The engine's own steering is not public. Here a unit walks straight to its goal or to the next corner on the way, and
+overlaps with others are then undone: whoever walks gives way to whoever stands or fights, friends who stand idle are
+pushed aside, enemies are not. A unit that is blocked goes round.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from qohort.envs.battle.terrain import Terrain
+
+TINY = 1e-6
+
+
+class Place(eqx.Module):
+    """Where units are, or want to be."""
+
+    x: Float[Array, "*rows n"]
+    y: Float[Array, "*rows n"]
+
+
+class Walk(eqx.Module):
+    """Where units are going in this tick."""
+
+    dx: Float[Array, "*rows n"]
+    """The step."""
+    dy: Float[Array, "*rows n"]
+    moving: Bool[Array, "*rows n"]
+
+
+def heading(here: Place, goal: Place, terrain: Terrain, freely: Bool[Array, " n"]) -> Place:
+    """The point to walk towards: the goal if the way is straight, else the next corner.
+
+    Args:
+        here: where units are.
+        goal: where they want to be.
+        terrain: the ground.
+        freely: who flies or climbs, and needs no way.
+    """
+    if terrain.waypoint is None:
+        return goal
+    width, height = terrain.pathing.shape
+    start = _cell(here.x, width) * height + _cell(here.y, height)
+    end = _cell(goal.x, width) * height + _cell(goal.y, height)
+    corner = terrain.waypoint[start, end].astype(jnp.int32)
+    straight = freely | (corner == end)
+    return Place(
+        x=jnp.where(straight, goal.x, corner // height + 0.5),
+        y=jnp.where(straight, goal.y, corner % height + 0.5),
+    )
+
+
+def pace(
+    speed: Float[Array, " n"], moving: Bool[Array, " n"], acceleration: Float[Array, " n"], most: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Speeds after a tick: fliers gather speed, walkers have theirs at once, and all stop at once."""
+    return jnp.where(moving, jnp.minimum(speed + acceleration, most), 0.0)
+
+
+def step_towards(here: Place, to: Place, length: Float[Array, " n"], moving: Bool[Array, " n"]) -> Walk:
+    """A step of the given length towards a point, or as far as the point."""
+    dx, dy = to.x - here.x, to.y - here.y
+    distance = jnp.sqrt(dx * dx + dy * dy)
+    part = jnp.where(moving, jnp.minimum(length / jnp.maximum(distance, TINY), 1.0), 0.0)
+    return Walk(dx=dx * part, dy=dy * part, moving=moving & (distance > TINY))
+
+
+def push_apart(
+    here: Place,
+    walk: Walk,
+    *,
+    radius: Float[Array, " n"],
+    solid: Bool[Array, " n"],
+    fixed: Bool[Array, " n"],
+    layer: Int[Array, " n"],
+    allied: Bool[Array, " n"],
+    push: float,
+    sidestep: float,
+) -> Place:
+    """Where units are after undoing their overlaps, all at once.
+
+    Args:
+        here: where units are after their step.
+        walk: the step.
+        radius: at which units push each other away.
+        solid: who takes part; the dead do not.
+        fixed: who is not moved by anybody: those who are attacking, and structures.
+        layer: units of different layers pass through each other.
+        allied: which side a unit is on.
+        push: the part of an overlap that is undone.
+        sidestep: how fast a blocked unit goes round, in parts of its step.
+    """
+    dx, dy = here.x[:, None] - here.x[None, :], here.y[:, None] - here.y[None, :]
+    square = dx * dx + dy * dy
+    reach = radius[:, None] + radius[None, :]
+    touching = (square < reach * reach) & solid[:, None] & solid[None, :] & (layer[:, None] == layer[None, :])
+    touching = touching & ~jnp.eye(len(radius), dtype=bool)
+    distance = jnp.sqrt(jnp.maximum(square, TINY))
+    share = _share(walk.moving, fixed, allied)
+    depth = jnp.where(touching, (reach - distance) * share * push / distance, 0.0)
+    off_x, off_y = jnp.sum(depth * dx, axis=1), jnp.sum(depth * dy, axis=1)
+    around_x, around_y = _around(walk, off_x, off_y, sidestep)
+    return Place(x=here.x + off_x + around_x, y=here.y + off_y + around_y)
+
+
+def _share(moving: Bool[Array, " n"], fixed: Bool[Array, " n"], allied: Bool[Array, " n"]) -> Float[Array, "n n"]:
+    """How much of an overlap the unit of the row undoes; the two parts add up to one, unless neither may move."""
+    friends = allied[:, None] == allied[None, :]
+    yields = moving[:, None] | (friends & ~fixed[:, None])
+    other = moving[None, :] | (friends & ~fixed[None, :])
+    both = yields & other
+    stuck = ~yields & ~other & ~fixed[:, None]
+    return jnp.where(both | stuck, 0.5, jnp.where(yields, 1.0, 0.0))
+
+
+def _around(
+    walk: Walk, off_x: Float[Array, " n"], off_y: Float[Array, " n"], sidestep: float
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """A step across the way for who is pushed back, to the side to which it is pushed already, else to the left."""
+    length = jnp.sqrt(walk.dx * walk.dx + walk.dy * walk.dy)
+    ahead_x, ahead_y = walk.dx / jnp.maximum(length, TINY), walk.dy / jnp.maximum(length, TINY)
+    back = -(off_x * ahead_x + off_y * ahead_y)
+    side = off_y * ahead_x - off_x * ahead_y
+    lost = jnp.clip(back, 0.0, length) * sidestep * jnp.where(side < 0.0, -1.0, 1.0)
+    return -ahead_y * lost, ahead_x * lost
+
+
+def keep_inside(to: Place, start: Place, terrain: Terrain, freely: Bool[Array, " n"]) -> Place:
+    """Where units may be instead: inside the borders, and slid along walls.
+
+    Args:
+        to: where they would be.
+        start: where they were.
+        terrain: the ground.
+        freely: who flies or climbs: borders stop it, walls do not.
+    """
+    left, bottom, right, top = terrain.box
+    x, y = jnp.clip(to.x, left, right), jnp.clip(to.y, bottom, top)
+    if terrain.open:
+        return Place(x=x, y=y)
+    both = freely | _free(x, y, terrain)
+    only_x, only_y = _free(x, start.y, terrain), _free(start.x, y, terrain)
+    return Place(
+        x=jnp.where(both | only_x, x, start.x),
+        y=jnp.where(both | (only_y & ~only_x), y, start.y),
+    )
+
+
+def _free(x: Float[Array, " n"], y: Float[Array, " n"], terrain: Terrain) -> Bool[Array, " n"]:
+    width, height = terrain.walkable.shape
+    return terrain.walkable[_cell(x, width), _cell(y, height)]
+
+
+def _cell(position: Float[Array, " n"], size: int) -> Int[Array, " n"]:
+    return jnp.clip(jnp.floor(position).astype(jnp.int32), 0, size - 1)
