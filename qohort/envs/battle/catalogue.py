@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping
 
-from qohort.envs.battle.names import BATTLES, SMACV2
+from qohort.envs.battle.battles import BATTLES, SMACV2
 from qohort.envs.battle.scenario import AttackMove, Group, Hold, Hunt, Plan, Point, RandomTeams, Scenario
 from qohort.envs.battle.units import Kind
 from qohort.errors import QohortError
