@@ -68,3 +68,28 @@ class Scenario:
     """Instead of `allies` and `enemies`."""
     plan: Plan
     """What the enemies are up to."""
+
+    @property
+    def kinds(self) -> tuple[tuple[Kind, ...], tuple[Kind, ...]] | None:
+        """The kind of each ally and each enemy in the order of their creation; not if the teams are drawn."""
+        if self.teams is not None:
+            return None
+        return _each(self.allies), _each(self.enemies)
+
+    @property
+    def possible_kinds(self) -> tuple[Kind, ...]:
+        """The kinds that can occur, each once."""
+        found = self.teams.kinds if self.teams else (group.kind for group in self.allies + self.enemies)
+        return tuple(sorted(set(found)))
+
+    @property
+    def n_allies(self) -> int:
+        return self.teams.allies if self.teams else sum(group.count for group in self.allies)
+
+    @property
+    def n_enemies(self) -> int:
+        return self.teams.enemies if self.teams else sum(group.count for group in self.enemies)
+
+
+def _each(groups: tuple[Group, ...]) -> tuple[Kind, ...]:
+    return tuple(group.kind for group in groups for _ in range(group.count))

@@ -1,0 +1,305 @@
+"""Who appears where when an episode begins."""
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qohort.envs.battle.formation import GAP, formations, spiral
+from qohort.envs.battle.scenario import RandomTeams, Scenario
+from qohort.envs.battle.terrain import Terrain
+from qohort.envs.battle.units import LIBERTY
+from qohort.errors import QohortError
+
+PUSHES = 4
+"""How often units that were drawn onto each other are pushed apart."""
+GROUPS = 4
+"""The most groups that surround the allies, one on each diagonal."""
+NEAREST = 2.0
+"""How far from the middle of the map, in both directions, a surrounding group is at least."""
+
+
+class Appeared(eqx.Module):
+    """The units in the order of their creation: allies, then enemies."""
+
+    kind: Int[Array, "*rows n"]
+    x: Float[Array, "*rows n"]
+    y: Float[Array, "*rows n"]
+
+
+class AbstractSpawn(eqx.Module):
+    """How the units of an episode come about."""
+
+    @abc.abstractmethod
+    def __call__(self, key: PRNGKeyArray) -> Appeared:
+        """The units of one episode."""
+
+
+def spawn(scenario: Scenario, terrain: Terrain, *, spread: float = 0.0) -> AbstractSpawn:
+    """What draws the beginnings of a scenario's episodes.
+
+    Args:
+        scenario: who fights.
+        terrain: where; units on the ground appear where they can walk.
+        spread: how far from their places in the formation units may appear, in both directions.
+    """
+    if not spread >= 0:
+        raise QohortError(f"`spread` is {spread}; it is a distance in cells, 0 or more.")
+    ground = Ground.of(terrain)
+    if scenario.teams is not None:
+        return RandomSpawn.of(scenario.teams, ground, spread=spread)
+    x, y = formations(scenario.allies, scenario.enemies, np.asarray(terrain.walkable), spread=spread)
+    kinds = sum(scenario.kinds or (), ())
+    return FixedSpawn(
+        kind=jnp.asarray(kinds, jnp.int32),
+        x=jnp.asarray(x, jnp.float32),
+        y=jnp.asarray(y, jnp.float32),
+        flies=jnp.asarray([LIBERTY[kind].air for kind in kinds]),
+        ground=ground,
+        spread=float(spread),
+    )
+
+
+class Ground(eqx.Module):
+    """Where units may be."""
+
+    walkable: Bool[Array, "W H"] | None
+    """None if they may be everywhere in the box."""
+    nearest: Int[Array, "C"] | None
+    """For every cell, the nearest one where one can walk."""
+    box: tuple[float, float, float, float] = eqx.field(static=True)
+    size: tuple[int, int] = eqx.field(static=True)
+
+    @staticmethod
+    def of(terrain: Terrain) -> "Ground":
+        width, height = terrain.walkable.shape
+        walkable = None if terrain.open else terrain.walkable
+        return Ground(
+            walkable=walkable,
+            nearest=None if walkable is None else jnp.asarray(_nearest(np.asarray(walkable)), jnp.int32),
+            box=terrain.box,
+            size=(width, height),
+        )
+
+    def allows(self, x: Float[Array, " n"], y: Float[Array, " n"], flies: Bool[Array, " n"]) -> Bool[Array, " n"]:
+        left, bottom, right, top = self.box
+        inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
+        if self.walkable is None:
+            return inside
+        return inside & (flies | self.walkable[_cell(x, self.size[0]), _cell(y, self.size[1])])
+
+    def onto(
+        self, x: Float[Array, " n"], y: Float[Array, " n"], flies: Bool[Array, " n"]
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """The same places, or the nearest that are allowed."""
+        left, bottom, right, top = self.box
+        x, y = jnp.clip(x, left, right), jnp.clip(y, bottom, top)
+        if self.nearest is None:
+            return x, y
+        stays = self.allows(x, y, flies)
+        cell = self.nearest[_cell(x, self.size[0]) * self.size[1] + _cell(y, self.size[1])]
+        return jnp.where(stays, x, cell // self.size[1] + 0.5), jnp.where(stays, y, cell % self.size[1] + 0.5)
+
+
+class FixedSpawn(AbstractSpawn):
+    """Always the same units, in formation."""
+
+    kind: Int[Array, " n"]
+    x: Float[Array, " n"]
+    y: Float[Array, " n"]
+    flies: Bool[Array, " n"]
+    ground: Ground
+    spread: float = eqx.field(static=True)
+
+    def __call__(self, key: PRNGKeyArray) -> Appeared:
+        """Who strays to where nobody can be stays in its place."""
+        if self.spread == 0:
+            return Appeared(kind=self.kind, x=self.x, y=self.y)
+        stray = jax.random.uniform(key, (2, len(self.x)), minval=-self.spread, maxval=self.spread)
+        x, y = self.x + stray[0], self.y + stray[1]
+        kept = self.ground.allows(x, y, self.flies)
+        return Appeared(kind=self.kind, x=jnp.where(kept, x, self.x), y=jnp.where(kept, y, self.y))
+
+
+class Points(NamedTuple):
+    """Where units are created, before they make room for each other."""
+
+    x: Float[Array, " n"]
+    y: Float[Array, " n"]
+    group: Int[Array, " n"]
+    """Units of one group share a point."""
+
+
+class RandomSpawn(AbstractSpawn):
+    """SMACv2's: teams by weights, and starts that are mirrored or surrounded.
+
+    The points where units are created are drawn as SMACv2 draws them. The game then spreads units that share a point,
+    and moves those beyond the border inside, in ways that are not known. Here groups stand in honeycombs, which move
+    outwards until they do not touch the surrounded allies; units that still overlap are pushed apart a few times.
+    """
+
+    weights: Float[Array, " k"]
+    alone: Bool[Array, " k"]
+    """The kinds of which a team cannot consist alone."""
+    table: Int[Array, " k"]
+    """The kinds."""
+    separation: Float[Array, " k"]
+    flies: Bool[Array, " k"]
+    places: Float[Array, "n 2"]
+    ground: Ground
+    allies: int = eqx.field(static=True)
+    enemies: int = eqx.field(static=True)
+    surrounded: float = eqx.field(static=True)
+    spread: float = eqx.field(static=True)
+
+    @staticmethod
+    def of(teams: RandomTeams, ground: Ground, *, spread: float) -> "RandomSpawn":
+        return RandomSpawn(
+            weights=jnp.asarray(teams.weights, jnp.float32),
+            alone=jnp.asarray([kind in teams.never_alone for kind in teams.kinds]),
+            table=jnp.asarray(teams.kinds, jnp.int32),
+            separation=jnp.asarray([LIBERTY[kind].separation for kind in teams.kinds], jnp.float32),
+            flies=jnp.asarray([LIBERTY[kind].air for kind in teams.kinds]),
+            places=jnp.asarray(spiral(max(teams.allies, teams.enemies)), jnp.float32),
+            ground=ground,
+            allies=teams.allies,
+            enemies=teams.enemies,
+            surrounded=float(teams.surrounded),
+            spread=float(spread),
+        )
+
+    def __call__(self, key: PRNGKeyArray) -> Appeared:
+        key_allies, key_extra, key_mode, key_mirrored, key_around, key_stray = jax.random.split(key, 6)
+        team = drawn_team(key_allies, self.weights, self.alone, self.allies)
+        extra = drawn_team(key_extra, self.weights, self.alone, max(self.enemies - self.allies, 1))
+        which = jnp.concatenate([team, jnp.concatenate([team, extra])[: self.enemies]])
+        size, flies = self.separation[which] + GAP / 2, self.flies[which]
+        x, y = self._surrounding(key_around, size, flies)
+        mirrored = mirrored_points(key_mirrored, self.allies, self.enemies, self.ground.size)
+        around = jax.random.bernoulli(key_mode, self.surrounded)
+        x, y = jnp.where(around, x, mirrored.x), jnp.where(around, y, mirrored.y)
+        if self.spread > 0:
+            stray = jax.random.uniform(key_stray, (2, len(x)), minval=-self.spread, maxval=self.spread)
+            x, y = x + stray[0], y + stray[1]
+        x, y = self.ground.onto(x, y, flies)
+        for _ in range(PUSHES):
+            x, y = self.ground.onto(*_pushed_apart(x, y, size, flies), flies)
+        return Appeared(kind=self.table[which], x=x, y=y)
+
+    def _surrounding(
+        self, key: PRNGKeyArray, size: Float[Array, " n"], flies: Bool[Array, " n"]
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """Honeycombs around the points of surrounded starts."""
+        points = surrounded_points(key, self.allies, self.enemies, self.ground.size)
+        together = points.group[:, None] == points.group[None, :]
+        neighbours = together & (flies[:, None] == flies[None, :])
+        rank = jnp.sum(jnp.tril(neighbours, -1), axis=1)
+        pitch = 2 * jnp.max(jnp.where(neighbours, size[None, :], 0.0), axis=1)
+        offset = self.places[rank] * pitch[:, None]
+        extent = jnp.linalg.norm(offset, axis=1) + size
+        radius = jnp.max(jnp.where(together, extent[None, :], 0.0), axis=1)
+        return _standing_clear(points, offset, radius, self.allies, self.ground)
+
+
+def drawn_team(
+    key: PRNGKeyArray, weights: Float[Array, " k"], alone: Bool[Array, " k"], size: int
+) -> Int[Array, " size"]:
+    """Places in the table of kinds, independently drawn, under the condition that not all are of kinds `alone`.
+
+    SMACv2 draws teams until one satisfies the condition. The same distribution without a loop: draw where the first
+    unit of another kind stands, which is a geometric number that must be less than `size`; before it stand units
+    `alone`, after it any.
+    """
+    key_alone, key_other, key_mixed, key_first = jax.random.split(key, 4)
+    weights = weights / jnp.sum(weights)
+    part = jnp.sum(jnp.where(alone, weights, 0.0))
+    first = _first_other(key_first, part, size)
+    place = jnp.arange(size)
+    is_alone = (place < first) | ((place > first) & jax.random.bernoulli(key_mixed, part, (size,)))
+    of_alone = jax.random.categorical(key_alone, jnp.log(jnp.where(alone, weights, 0.0)), shape=(size,))
+    of_others = jax.random.categorical(key_other, jnp.log(jnp.where(alone, 0.0, weights)), shape=(size,))
+    return jnp.where(is_alone, of_alone, of_others)
+
+
+def _first_other(key: PRNGKeyArray, part: Float[Array, ""], size: int) -> Int[Array, ""]:
+    """A number below `size`, with probabilities that fall by the factor `part`."""
+    chances = part ** jnp.arange(size, dtype=jnp.float32)
+    return jax.random.categorical(key, jnp.log(chances))
+
+
+def mirrored_points(key: PRNGKeyArray, allies: int, enemies: int, size: tuple[int, int]) -> Points:
+    """Allies anywhere in the west, short of the middle by one cell; enemies opposite; more enemies anywhere east."""
+    width, height = map(float, size)
+    extra = max(enemies - allies, 0)
+    at = jax.random.uniform(key, (2, allies + extra))
+    x, y = at[0] * (width / 2 - 1), at[1] * height
+    opposite = jnp.concatenate([width - x[:allies], width / 2 + at[0, allies:] * (width / 2)])
+    return Points(
+        x=jnp.concatenate([x[:allies], opposite[:enemies]]),
+        y=jnp.concatenate([y[:allies], y[:enemies]]),
+        group=jnp.arange(allies + enemies),
+    )
+
+
+def surrounded_points(key: PRNGKeyArray, allies: int, enemies: int, size: tuple[int, int]) -> Points:
+    """All allies in the middle; one to four groups of enemies, each somewhere on its own diagonal."""
+    key_groups, key_members, key_diagonals, key_far = jax.random.split(key, 4)
+    groups = jax.random.randint(key_groups, (), 1, GROUPS + 1)
+    member = jax.random.randint(key_members, (enemies,), 0, groups)
+    until = jnp.sum(member[None, :] <= jnp.arange(GROUPS)[:, None], axis=1)
+    group = jnp.sum(jnp.arange(enemies)[:, None] >= until[None, :], axis=1)  # members of a group are consecutive
+    diagonal = jax.random.permutation(key_diagonals, GROUPS)
+    east, north = 2.0 * (diagonal % 2) - 1, 2.0 * (diagonal // 2) - 1
+    near = jax.random.uniform(key_far, (GROUPS,))
+    width, height = map(float, size)
+    x = width / 2 + east * (near * NEAREST + (1 - near) * width / 2)
+    y = height / 2 + north * (near * NEAREST + (1 - near) * height / 2)
+    middle = jnp.ones(allies)
+    return Points(
+        x=jnp.concatenate([middle * width / 2, x[group]]),
+        y=jnp.concatenate([middle * height / 2, y[group]]),
+        group=jnp.concatenate([jnp.full(allies, GROUPS), group]),
+    )
+
+
+def _standing_clear(
+    points: Points, offset: Float[Array, "n 2"], radius: Float[Array, " n"], allies: int, ground: Ground
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Whole groups moved outwards until they do not touch the allies, and inside the border."""
+    left, bottom, right, top = ground.box
+    middle_x, middle_y = points.x[0], points.y[0]
+    out_x, out_y = points.x - middle_x, points.y - middle_y
+    distance = jnp.sqrt(out_x**2 + out_y**2)
+    clear = radius[0] + radius
+    farther = jnp.where(distance > 0, jnp.maximum(clear / jnp.maximum(distance, 1e-6), 1.0), 1.0)
+    x, y = middle_x + out_x * farther, middle_y + out_y * farther
+    x, y = jnp.clip(x, left + radius, right - radius), jnp.clip(y, bottom + radius, top - radius)
+    return x + offset[:, 0], y + offset[:, 1]
+
+
+def _pushed_apart(
+    x: Float[Array, " n"], y: Float[Array, " n"], size: Float[Array, " n"], flies: Bool[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Each of two units that overlap goes half of the way that parts them."""
+    number = jnp.arange(len(x), dtype=jnp.float32)
+    # Two at the very same point part to the north and south.
+    dx = x[:, None] - x[None, :]
+    dy = y[:, None] - y[None, :] + 1e-4 * jnp.sign(number[:, None] - number[None, :])
+    distance = jnp.sqrt(dx * dx + dy * dy + 1e-12)
+    meets = (flies[:, None] == flies[None, :]) & ~jnp.eye(len(x), dtype=bool)
+    push = jnp.where(meets, jnp.maximum(size[:, None] + size[None, :] - distance, 0.0) / (2 * distance), 0.0)
+    return x + jnp.sum(push * dx, axis=1), y + jnp.sum(push * dy, axis=1)
+
+
+def _nearest(walkable: Bool[np.ndarray, "W H"]) -> Int[np.ndarray, " C"]:
+    every, free = np.argwhere(np.ones_like(walkable)), np.argwhere(walkable)
+    squares = ((every[:, None, :] - free[None, :, :]) ** 2).sum(axis=-1)
+    return np.ravel_multi_index(tuple(free[squares.argmin(axis=1)].T), walkable.shape)
+
+
+def _cell(position: Float[Array, " n"], size: int) -> Int[Array, " n"]:
+    return jnp.clip(jnp.floor(position).astype(jnp.int32), 0, size - 1)
