@@ -14,7 +14,7 @@ from qohort.envs.battle.combat import Sight, Sweep
 from qohort.envs.battle.movement import Place
 from qohort.envs.battle.orders import NOBODY, Order, Orders, side_by_side
 from qohort.envs.battle.state import BattleState
-from qohort.envs.battle.units import TICKS_PER_STEP, Kind
+from qohort.envs.battle.units import TICKS_PER_STEP, Kind, Stats
 
 Rows = TypeVar("Rows")
 
@@ -26,6 +26,15 @@ class Toll(eqx.Module):
     hits: Float[Array, "*rows n"]
     by: Int[Array, "*rows n"]
     """One of those who hit it, or `NOBODY`."""
+
+
+def head_start(state: BattleState, stats: Stats, n_allies: int, ticks: float) -> BattleState:
+    """The enemies some ticks further on the straight way to where they have been sent."""
+    orders = state.orders
+    marches = (orders.order == Order.ATTACK_MOVE) & (jnp.arange(len(state.x)) >= n_allies)
+    here = Place(x=state.x, y=state.y)
+    walk = movement.step_towards(here, Place(x=orders.x, y=orders.y), ticks * stats.speed, marches)
+    return dataclasses.replace(state, x=state.x + walk.dx, y=state.y + walk.dy)
 
 
 def advance(arena: Arena, state: BattleState, key: PRNGKeyArray, *, autonomous: bool) -> BattleState:

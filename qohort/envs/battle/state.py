@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from qohort.envs.battle.combat import Attack, Sweep
 from qohort.envs.battle.healing import FIRST_ENERGY
 from qohort.envs.battle.orders import NOBODY, Order, Orders
+from qohort.envs.battle.permission import Permission
 from qohort.envs.battle.units import Stats
 
 
@@ -76,8 +77,10 @@ class BattleState(eqx.Module):
     """Ticks until it may call for help again."""
     last_action: Int[Array, "*rows A"]
     step: Int[Array, "*rows"]
+    ended: Bool[Array, "*rows"]
+    """Won, lost or drawn already; what happens after that is not paid."""
     facing: Int[Array, "*rows A"] | None
-    permitted: Int[Array, "*rows W"] | None
+    permission: Permission | None
     opponent: Any
     """What the opponent remembers."""
 
@@ -130,6 +133,7 @@ def muster(
         last_action=jnp.full(n_allies, -1, jnp.int32),
         step=jnp.int32(0),
         facing=None,
-        permitted=None,
+        permission=None,
+        ended=jnp.zeros((), bool),
         opponent=None,
     )

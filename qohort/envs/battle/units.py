@@ -130,16 +130,16 @@ LIBERTY: dict[Kind, Unit] = {
         sight=9, damage=8, strikes=2, second_strike=0.28, period=1.2, range=0.1,
     ),
     Kind.COLOSSUS: Unit(
-        health=200, shield=150, armour=1, armoured=True, walks_cliffs=True, beams=True, speed=2.25, radius=1.0, separation=0.75,
-        sight=10, damage=20, strikes=2, period=2.2, range=6, slop=0, damage_point=0.0832, bonus_light=True,
+        health=200, shield=150, armour=1, armoured=True, walks_cliffs=True, beams=True, speed=2.25, radius=1.0,
+        separation=0.75, sight=10, damage=20, strikes=2, period=2.2, range=6, slop=0, damage_point=0.0832, bonus_light=True,
     ),
     Kind.ZERGLING: Unit(
         health=35, light=True, biological=True, regenerates=_ZERG_REGENERATION, speed=2.9531, radius=0.375,
         separation=0.375, sight=8, damage=5, period=0.696, range=0.1, damage_point=0.167,
     ),
     Kind.BANELING: Unit(
-        health=30, biological=True, explodes=True, regenerates=_ZERG_REGENERATION, speed=2.5, radius=0.375, separation=0.375, sight=8,
-        damage=20, bonus=15, bonus_light=True, period=0.833, range=0.25,
+        health=30, biological=True, explodes=True, regenerates=_ZERG_REGENERATION, speed=2.5, radius=0.375,
+        separation=0.375, sight=8, damage=20, bonus=15, bonus_light=True, period=0.833, range=0.25,
     ),
     Kind.HYDRALISK: Unit(
         health=80, light=True, biological=True, regenerates=_ZERG_REGENERATION, speed=2.25, radius=0.625,
