@@ -1,0 +1,188 @@
+"""What agents and training see of a moment.
+
+The layout is SMAC's. An observation is what lies around an agent, then a row of features for each enemy, one for each
+other ally, and one's own; rows of what is out of sight are 0, and so is everything a dead agent sees. The state is a
+row for each ally, one for each enemy, and the last actions.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from qohort.envs.battle.availability import at_cells, available, cells, moves, reachable, targets
+from qohort.envs.battle.face import Face, Traits
+from qohort.envs.battle.permission import unpack
+from qohort.envs.battle.state import Snapshot
+from qohort.envs.battle.visibility import Offsets, facing, others, to_enemies, to_others, within_sight
+from qohort.spec import Observation
+
+AROUND = ((0, 2), (0, -2), (2, 0), (-2, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
+"""Where pathing and height are seen, in moves."""
+
+
+def observe(face: Face, snapshot: Snapshot) -> Observation:
+    """What there is to know in one moment."""
+    n, flags = face.n_allies, face.flags
+    traits = face.traits_of(snapshot.kind)
+    away = to_enemies(snapshot, n)
+    reach = reachable(face, traits, snapshot, away)
+    steps = moves(face, snapshot)
+    time = (snapshot.step / jnp.float32(face.limit)).astype(jnp.float32)
+    rows = ally_rows(face, traits, snapshot)
+    if flags.obs_starcraft:
+        obs = jnp.concatenate(
+            [
+                surroundings(face, snapshot, steps),
+                enemies_seen(face, traits, snapshot, away, reach).reshape(n, -1),
+                others_seen(face, traits, snapshot).reshape(n, -1),
+                own(face, traits, snapshot),
+                *([jnp.full((n, 1), time)] if flags.obs_timestep_number else []),
+            ],
+            axis=1,
+        )
+    else:
+        obs = jnp.full((n, 1), time)
+    return Observation(
+        obs=obs,
+        state=obs.ravel() if flags.obs_instead_of_state else state(face, traits, snapshot, rows, time),
+        units=rows,
+        avail=available(face, snapshot, steps, targets(face, traits, snapshot, reach)),
+        alive=snapshot.alive[:n],
+    )
+
+
+def surroundings(face: Face, snapshot: Snapshot, steps: Bool[Array, "A 4"]) -> Float[Array, "A F"]:
+    """Where one can move, and the ground around."""
+    n, flags, alive = face.n_allies, face.flags, snapshot.alive[: face.n_allies, None]
+    blocks = [steps.astype(jnp.float32)]
+    if flags.obs_pathing_grid or flags.obs_terrain_height:
+        stride = int(flags.move_amount)
+        x = jnp.stack([cells(flags, snapshot.x[:n]) + stride * dx for dx, _ in (*AROUND, (0, 0))], axis=1)
+        y = jnp.stack([cells(flags, snapshot.y[:n]) + stride * dy for _, dy in (*AROUND, (0, 0))], axis=1)
+        if flags.obs_pathing_grid:
+            blocks.append((at_cells(face.pathing, x[:, :-1], y[:, :-1], beyond=True) & alive).astype(jnp.float32))
+        if flags.obs_terrain_height:
+            blocks.append(jnp.where(alive, at_cells(face.height, x, y, beyond=1.0), 0))
+    return jnp.concatenate(blocks, axis=1)
+
+
+def enemies_seen(
+    face: Face, traits: Traits, snapshot: Snapshot, away: Offsets, reach: Bool[Array, "A M"]
+) -> Float[Array, "A E F"]:
+    """A row of features for each enemy."""
+    n, alive = face.n_allies, snapshot.alive
+    seen = within_sight(face, traits, snapshot, away)
+    if snapshot.permitted is not None:
+        seen = seen & unpack(snapshot.permitted, n, face.n_enemies)
+    if face.flags.fully_observable:
+        seen = jnp.ones_like(seen)
+    if snapshot.permitted is not None and face.flags.unseen_enemy_blanks:
+        seen = seen & ~blanked(unpack(snapshot.permitted, n, face.n_enemies))
+    seen = seen & alive[:n, None] & alive[None, n:]
+    can = reach[:, : face.n_enemies]
+    if not face.flags.healable_shown_as_attackable and face.healers:
+        can = can & ~traits.heals[:n, None]
+    columns = [can.astype(jnp.float32), *where_from(traits, away)]
+    if face.flags.obs_all_health:
+        columns.append((snapshot.health[n:] / traits.health[n:])[None, :])
+        if face.shielded[1]:
+            columns.append((snapshot.shield[n:] / traits.shield[n:])[None, :])
+    columns.extend(traits.bits[None, n:, b] for b in range(len(face.bits)))
+    return jnp.stack([jnp.where(seen, column, 0) for column in columns], axis=2)
+
+
+def others_seen(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A A-1 F"]:
+    """A row of features for each ally but oneself."""
+    n, flags, alive = face.n_allies, face.flags, snapshot.alive[: face.n_allies]
+    away = to_others(snapshot, n)
+    seen = within_sight(face, traits, snapshot, away) if not flags.fully_observable else jnp.ones_like(away.dx, bool)
+    seen = seen & alive[:, None] & others(alive)
+    columns = [jnp.ones_like(away.dx), *where_from(traits, away)]
+    if flags.obs_all_health:
+        columns.append(others(snapshot.health[:n] / traits.health[:n]))
+        if face.shielded[0]:
+            columns.append(others(snapshot.shield[:n] / traits.shield[:n]))
+    columns.extend(others(traits.bits[:n, b]) for b in range(len(face.bits)))
+    if flags.obs_last_action:
+        did = last_actions(face, snapshot)
+        columns.extend(others(did[:, action]) for action in range(face.n_actions))
+    return jnp.stack([jnp.where(seen, column, 0) for column in columns], axis=2)
+
+
+def where_from(traits: Traits, away: Offsets) -> list[Float[Array, "A m"]]:
+    """Distance and direction, as parts of the range of sight."""
+    sight = traits.sight[: away.dx.shape[0], None]
+    return [jnp.sqrt(away.square) / sight, away.dx / sight, away.dy / sight]
+
+
+def blanked(may: Bool[Array, "A E"]) -> Bool[Array, "A E"]:
+    """Which enemies stand before one that may not be seen, or are such."""
+    return jax.lax.cummax((~may).astype(jnp.int32), axis=1, reverse=True) > 0
+
+
+def own(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A F"]:
+    """What an agent knows of itself."""
+    n, flags = face.n_allies, face.flags
+    width, depth = face.pathing.shape
+    columns = []
+    if flags.shows_own_health:
+        columns.append(snapshot.health[:n] / traits.health[:n])
+        if face.shielded[0]:
+            columns.append(snapshot.shield[:n] / traits.shield[:n])
+    if flags.obs_own_pos:
+        columns.extend([snapshot.x[:n] / width, snapshot.y[:n] / depth])
+    if flags.conic_fov:
+        columns.extend(facing(flags, snapshot).T)
+    columns.extend(traits.bits[:n].T)
+    if flags.obs_timestep_number and flags.surplus_zero:
+        columns.append(jnp.zeros(n))
+    if not columns:
+        return jnp.zeros((n, 0))
+    return jnp.where(snapshot.alive[:n, None], jnp.stack(columns, axis=1), 0)
+
+
+def ally_rows(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A U"]:
+    """The allies' part of the state."""
+    n = face.n_allies
+    ready = snapshot.cooldown[:n]
+    if face.healers:
+        ready = jnp.where(traits.heals[:n], snapshot.energy[:n], ready)
+    columns = [snapshot.health[:n] / traits.health[:n], ready / traits.readiness[:n], *where(face, snapshot, slice(n))]
+    if face.shielded[0]:
+        columns.append(snapshot.shield[:n] / traits.shield[:n])
+    if face.flags.conic_fov:
+        columns.extend(facing(face.flags, snapshot).T)
+    columns.extend(traits.bits[:n].T)
+    return jnp.where(snapshot.alive[:n, None], jnp.stack(columns, axis=1), 0)
+
+
+def enemy_rows(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "E F"]:
+    """The enemies' part of the state."""
+    n = face.n_allies
+    columns = [snapshot.health[n:] / traits.health[n:], *where(face, snapshot, slice(n, None))]
+    if face.shielded[1]:
+        columns.append(snapshot.shield[n:] / traits.shield[n:])
+    columns.extend(traits.bits[n:].T)
+    return jnp.where(snapshot.alive[n:, None], jnp.stack(columns, axis=1), 0)
+
+
+def where(face: Face, snapshot: Snapshot, side: slice) -> list[Float[Array, " m"]]:
+    """Places from the middle of the map."""
+    width, depth = face.pathing.shape
+    return [(snapshot.x[side] - width / 2) / width, (snapshot.y[side] - depth / 2) / depth]
+
+
+def last_actions(face: Face, snapshot: Snapshot) -> Float[Array, "A K"]:
+    """One-hot; zeros before the first step."""
+    return jax.nn.one_hot(snapshot.last_action, face.n_actions, dtype=jnp.float32)
+
+
+def state(
+    face: Face, traits: Traits, snapshot: Snapshot, rows: Float[Array, "A U"], time: Float[Array, ""]
+) -> Float[Array, " S"]:
+    blocks = [rows.ravel(), enemy_rows(face, traits, snapshot).ravel()]
+    if face.flags.state_last_action:
+        blocks.append(last_actions(face, snapshot).ravel())
+    if face.flags.state_timestep_number:
+        blocks.append(time[None])
+    return jnp.concatenate(blocks)

@@ -1,0 +1,97 @@
+"""What steps are worth, how they end, and what they tell the units."""
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from qohort.envs.battle.availability import availability
+from qohort.envs.battle.commands import commands
+from qohort.envs.battle.flags import Flags, smacv2
+from qohort.envs.battle.orders import Order
+from qohort.envs.battle.rewards import End, battle_reward, ending, largest_return, out_of_time, points_of, step_reward
+from tests.golden_smac.cases import Golden
+from tests.golden_smac.comparison import Comparison
+from tests.golden_smac.worlds import before_and_after, face_of
+
+VARIANTS = {
+    "default": {},
+    "negative": {"reward_only_positive": False},
+    "sparse": {"reward_sparse": True},
+    "unscaled": {"reward_scale": False},
+    "sparse_unscaled": {"reward_sparse": True, "reward_scale": False},
+    "custom": {
+        "reward_only_positive": False, "reward_death_value": 7.5, "reward_win": 150, "reward_defeat": -30,
+        "reward_negative_scale": 0.25, "reward_scale_rate": 50,
+    },
+    "continuing": {},
+}  # fmt: skip
+ABILITIES = {Order.NONE: 0, Order.STOP: 4, Order.MOVE: 16, Order.ATTACK: 23, Order.HEAL: 386}
+
+
+def compare_rewards(golden: Golden, comparison: Comparison) -> None:
+    before, after = before_and_after(golden)
+    for v, name in enumerate(map(str, golden["tr_variant_names"])):
+        flags = smacv2(**VARIANTS[name]) if golden.second else Flags(**VARIANTS[name])
+        face = face_of(golden, flags)
+
+        @eqx.filter_jit
+        @jax.vmap
+        def paid(before, after, ended_before, face=face, flags=flags):
+            n = face.n_allies
+            fight = battle_reward(flags, n, before=points_of(before), after=points_of(after))
+            end = ending(face, after.kind, after.alive)
+            largest = largest_return(flags, face.full_points(after.kind)[n:])
+            reward = step_reward(flags, fight, end, largest=largest, ended_before=ended_before)
+            return fight, end, largest, reward
+
+        fight, end, largest, reward = paid(before, after, golden["tr_after_end"])
+        comparison.close("tr_reward_battle", fight, golden["tr_reward_battle"][:, v])
+        comparison.close("tr_reward", reward, golden["tr_reward"][:, v])
+        wanted = np.broadcast_to(golden["tr_max_reward"], (len(largest), len(VARIANTS)))
+        comparison.close("tr_max_reward", largest, wanted[:, v])
+        comparison.same("tr_end_code", end, golden["tr_end_code"])
+        timed = jax.vmap(out_of_time, (None, 0, 0))(face, end, golden["tr_steps_before"].astype(np.int32) + 1)
+        comparison.same("tr_info_episode_limit", timed, golden["tr_info_episode_limit"])
+        comparison.same("tr_terminated", (end != End.OPEN) | timed, golden["tr_terminated"])
+        comparison.same("tr_battle_won", (end == End.WIN) & ~golden["tr_after_end"], golden["tr_battle_won"])
+        if name == "default":
+            compare_clean_wins(golden, np.asarray(reward))
+    n, alive = face.n_allies, np.asarray(after.alive)
+    comparison.same("tr_dead_allies", np.sum(~alive[:, :n], axis=1), golden["tr_dead_allies"])
+    comparison.same("tr_dead_enemies", np.sum(~alive[:, n:], axis=1), golden["tr_dead_enemies"])
+    check_chains(golden)
+
+
+def compare_clean_wins(golden: Golden, reward: np.ndarray) -> None:
+    """An episode in which nobody recovers is worth 20."""
+    names = [str(golden["tr_scenario_names"][s]) for s in golden["tr_scenario"]]
+    clean = {e for e, name in zip(golden["tr_episode"], names, strict=True) if name == "win_clean"}
+    for episode in clean:
+        np.testing.assert_allclose(reward[golden["tr_episode"] == episode].sum(), 20, rtol=1e-6)
+
+
+def check_chains(golden: Golden) -> None:
+    """Rows are read in order: what one leaves is where the next begins."""
+    follows = (np.diff(golden["tr_episode"]) == 0) & (np.diff(golden["tr_index_in_episode"]) == 1)
+    before, after = before_and_after(golden)
+    np.testing.assert_array_equal(np.asarray(before.health)[1:][follows], np.asarray(after.health)[:-1][follows])
+
+
+def compare_commands(golden: Golden, comparison: Comparison) -> None:
+    before, _ = before_and_after(golden)
+    face = face_of(golden, smacv2() if golden.second else Flags())
+    actions = golden["tr_actions"].astype(np.int32)
+    avail = np.asarray(jax.vmap(availability, (None, 0))(face, before))
+    assert np.take_along_axis(avail, actions[..., None], axis=2).all(), "an action that was taken is unavailable"
+    told = eqx.filter_jit(jax.vmap(commands, (None, 0, 0)))(face, before, actions)
+    order, target = np.asarray(told.order), np.asarray(told.target)
+    abilities = np.vectorize(lambda each: ABILITIES[Order(each)])(order)
+    comparison.same("tr_cmd_ability", abilities, golden["tr_cmd_ability"])
+    aims, heals, goes = np.isin(order, (Order.ATTACK, Order.HEAL)), order == Order.HEAL, order == Order.MOVE
+    comparison.same("tr_cmd_target_kind", goes + 2 * aims + heals, golden["tr_cmd_target_kind"])
+    index = np.where(aims, np.where(heals, target, target - face.n_allies), -1)
+    comparison.same("tr_cmd_target_index", index, golden["tr_cmd_target_index"])
+    for axis, ours in (("x", told.x), ("y", told.y)):
+        theirs = golden[f"tr_cmd_target_{axis}"]
+        comparison.same(f"tr_cmd_target_{axis} given", goes, ~np.isnan(theirs))
+        comparison.close(f"tr_cmd_target_{axis}", np.where(goes, ours, 0), np.where(goes, theirs, 0))
