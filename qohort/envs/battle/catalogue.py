@@ -56,8 +56,9 @@ def _elsewhere(
     enemies: tuple[tuple[Point, Team], ...],
     plan: Plan,
 ) -> Scenario:
-    groups = {"allies": _groups(*allies), "enemies": _groups(*enemies)}
-    return Scenario(name=name, limit=limit, terrain=terrain, plan=plan, **groups)
+    return Scenario(
+        name=name, limit=limit, terrain=terrain, allies=_groups(*allies), enemies=_groups(*enemies), plan=plan
+    )
 
 
 _MEDICS = {MARINE: 7, MARAUDER: 2, MEDIVAC: 1}

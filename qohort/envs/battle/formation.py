@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from qohort.envs.battle.scenario import Group
-from qohort.envs.battle.units import LIBERTY
+from qohort.envs.battle.scenario import Group, Point
+from qohort.envs.battle.units import LIBERTY, Kind
 from qohort.errors import QohortError
 
 GAP = 0.0625
@@ -58,6 +58,11 @@ def formations(
     return x, y
 
 
+def fits(kind: Kind, at: Point, walkable: Bool[np.ndarray, "W H"]) -> bool:
+    """Whether a unit can be at a point."""
+    return bool(_inside(np.array([at]), walkable, flies=LIBERTY[kind].air)[0])
+
+
 def spiral(count: int) -> Float[np.ndarray, "n 2"]:
     """The places of a honeycomb from the middle outwards; neighbours are 1 apart."""
     return _lattice(1.0, reach=2.0 + np.sqrt(count))[:count]
@@ -80,7 +85,7 @@ def _inside(
     places: Float[np.ndarray, "n 2"], walkable: Bool[np.ndarray, "W H"], *, flies: bool
 ) -> Bool[np.ndarray, " n"]:
     if flies:
-        walkable = walkable.any(axis=1)[:, None] & walkable.any(axis=0)[None, :]
+        walkable = np.outer(walkable.any(axis=1), walkable.any(axis=0))
     x, y = np.floor(places).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < walkable.shape[0]) & (y < walkable.shape[1])
     return inside & walkable[x * inside, y * inside]

@@ -102,6 +102,13 @@ def cells(text: str) -> Bool[np.ndarray, "W H"]:
     return grid
 
 
+def nearest(walkable: Bool[np.ndarray, "W H"], at: tuple[float, float]) -> tuple[float, float]:
+    """The middle of the walkable cell nearest to a point."""
+    middles = np.argwhere(walkable) + 0.5
+    x, y = middles[((middles - np.array(at)) ** 2).sum(axis=1).argmin()]
+    return float(x), float(y)
+
+
 def _span(text: str) -> slice:
     first, _, last = text.partition("-")
     return slice(int(first), int(last or first) + 1)
