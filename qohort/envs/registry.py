@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from qohort.envs.base import AbstractEnv
+from qohort.envs.battle.battles import BATTLES
 from qohort.errors import QohortError
 
 
@@ -28,7 +29,11 @@ class Entry:
 
 _MATRIX = "qohort.envs.games.matrix"
 
+_BATTLE = "qohort.envs.battle.factory:battle"
+
 BUILT_IN: dict[str, Entry] = {
+    **{f"battle/{name}": Entry(_BATTLE, {"map": name}) for name in BATTLES},
+    "battle/custom": Entry(_BATTLE),
     "games/and": Entry(f"{_MATRIX}:named", {"matrix": "and"}),
     "games/climbing": Entry(f"{_MATRIX}:named", {"matrix": "climbing"}),
     "games/or": Entry(f"{_MATRIX}:named", {"matrix": "or"}),
