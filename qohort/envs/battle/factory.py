@@ -12,7 +12,7 @@ from qohort.envs.battle.env import Battle
 from qohort.envs.battle.flags import Flags, smacv2
 from qohort.envs.battle.opponent import AbstractOpponent
 from qohort.envs.battle.scenario import Scenario
-from qohort.envs.battle.scenario_file import read
+from qohort.envs.battle.scenario_file import from_json
 from qohort.envs.battle.terrain import Layer, Terrain
 from qohort.envs.battle.units import Data
 from qohort.errors import QohortError
@@ -64,7 +64,7 @@ def _fought(name: str, scenario: Scenario | str | pathlib.Path | None) -> Scenar
         return catalogue.named(name)
     if name:
         raise QohortError(f"battle/{name} is a map of its own; give `scenario` to battle/custom instead.")
-    return scenario if isinstance(scenario, Scenario) else read(scenario)
+    return scenario if isinstance(scenario, Scenario) else from_json(scenario)
 
 
 def _refuse_unknown(name: str, options: dict[str, Any]) -> None:
