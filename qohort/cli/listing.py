@@ -11,13 +11,15 @@ from rich.table import Table
 from qohort.algorithms.presets import DESCRIPTIONS, MIXERS, PRESETS, WORLD_DEFAULTS
 from qohort.cli.parse import parse
 from qohort.envs import make, names
+from qohort.envs.battle import roster
+from qohort.envs.battle.catalogue import CATALOGUE
 
-What = Literal["all", "algorithms", "environments", "presets"]
+What = Literal["all", "algorithms", "environments", "maps", "presets"]
 
 
 @dataclasses.dataclass(frozen=True)
 class ListFlags:
-    """Show algorithms, environments and presets."""
+    """Show algorithms, environments, maps and presets."""
 
     what: Annotated[What, tyro.conf.Positional] = "all"
     """Which of them."""
@@ -27,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Print the tables."""
     what = parse(ListFlags, argv, prog="qohort list").what
     console = Console()
-    tables = {"algorithms": _algorithms, "environments": _environments, "presets": _presets}
+    tables = {"algorithms": _algorithms, "environments": _environments, "maps": _maps, "presets": _presets}
     for name, table in tables.items():
         if what in ("all", name):
             console.print(table())
@@ -47,6 +49,15 @@ def _environments() -> Table:
         spec = make(name).spec
         sizes = (spec.n_agents, spec.n_actions, spec.obs_size, spec.state_size, spec.limit)
         table.add_row(name, *map(str, sizes), spec.reward)
+    return table
+
+
+def _maps() -> Table:
+    table = _table("Maps of battles", "name", "terrain", "allies", "enemies", "limit")
+    for name, battle in CATALOGUE.items():
+        table.add_row(
+            f"battle/{name}", battle.terrain, roster.allies(battle), roster.enemies(battle), str(battle.limit)
+        )
     return table
 
 
