@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from qohort.envs.battle.availability import availability
@@ -30,6 +31,7 @@ ABILITIES = {Order.NONE: 0, Order.STOP: 4, Order.MOVE: 16, Order.ATTACK: 23, Ord
 
 def compare_rewards(golden: Golden, comparison: Comparison) -> None:
     before, after = before_and_after(golden)
+    n = int(golden["info_n_agents"])
     for v, name in enumerate(map(str, golden["tr_variant_names"])):
         flags = smacv2(**VARIANTS[name]) if golden.second else Flags(**VARIANTS[name])
         face = face_of(golden, flags)
@@ -37,7 +39,6 @@ def compare_rewards(golden: Golden, comparison: Comparison) -> None:
         @eqx.filter_jit
         @jax.vmap
         def paid(before, after, ended_before, face=face, flags=flags):
-            n = face.n_allies
             fight = battle_reward(flags, n, before=points_of(before), after=points_of(after))
             end = ending(face, after.kind, after.alive)
             largest = largest_return(flags, face.full_points(after.kind)[n:])
@@ -50,13 +51,13 @@ def compare_rewards(golden: Golden, comparison: Comparison) -> None:
         wanted = np.broadcast_to(golden["tr_max_reward"], (len(largest), len(VARIANTS)))
         comparison.close("tr_max_reward", largest, wanted[:, v])
         comparison.same("tr_end_code", end, golden["tr_end_code"])
-        timed = jax.vmap(out_of_time, (None, 0, 0))(face, end, golden["tr_steps_before"].astype(np.int32) + 1)
+        timed = jax.vmap(out_of_time, (None, 0, 0))(face, end, jnp.asarray(golden["tr_steps_before"] + 1))
         comparison.same("tr_info_episode_limit", timed, golden["tr_info_episode_limit"])
         comparison.same("tr_terminated", (end != End.OPEN) | timed, golden["tr_terminated"])
         comparison.same("tr_battle_won", (end == End.WIN) & ~golden["tr_after_end"], golden["tr_battle_won"])
         if name == "default":
             compare_clean_wins(golden, np.asarray(reward))
-    n, alive = face.n_allies, np.asarray(after.alive)
+    alive = np.asarray(after.alive)
     comparison.same("tr_dead_allies", np.sum(~alive[:, :n], axis=1), golden["tr_dead_allies"])
     comparison.same("tr_dead_enemies", np.sum(~alive[:, n:], axis=1), golden["tr_dead_enemies"])
     check_chains(golden)
@@ -80,9 +81,11 @@ def check_chains(golden: Golden) -> None:
 def compare_commands(golden: Golden, comparison: Comparison) -> None:
     before, _ = before_and_after(golden)
     face = face_of(golden, smacv2() if golden.second else Flags())
-    actions = golden["tr_actions"].astype(np.int32)
+    actions = jnp.asarray(golden["tr_actions"], jnp.int32)
     avail = np.asarray(jax.vmap(availability, (None, 0))(face, before))
-    assert np.take_along_axis(avail, actions[..., None], axis=2).all(), "an action that was taken is unavailable"
+    assert np.take_along_axis(avail, golden["tr_actions"][..., None].astype(int), axis=2).all(), (
+        "an action that was taken is unavailable"
+    )
     told = eqx.filter_jit(jax.vmap(commands, (None, 0, 0)))(face, before, actions)
     order, target = np.asarray(told.order), np.asarray(told.target)
     abilities = np.vectorize(lambda each: ABILITIES[Order(each)])(order)

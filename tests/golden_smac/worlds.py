@@ -9,8 +9,9 @@ import numpy as np
 
 from qohort.envs.battle.face import Face
 from qohort.envs.battle.flags import Flags
+from qohort.envs.battle.orders import NOBODY
 from qohort.envs.battle.scenario import Group, Hold, RandomTeams, Scenario
-from qohort.envs.battle.state import NOBODY, Snapshot
+from qohort.envs.battle.state import Snapshot
 from qohort.envs.battle.units import RACES, Kind, Race, table
 from tests.golden_smac.cases import Golden
 
@@ -57,15 +58,15 @@ def snapshots(kind: Any, x: Any, y: Any, health: Any, *, last_action: Any, step:
     health = np.asarray(health, np.float32)
     rest = {name: more.get(name, np.zeros_like(health)) for name in ("shield", "energy", "cooldown")}
     rows = health.shape[:-1]
-    last = np.asarray(last_action, np.int32)
+    last = np.asarray(last_action, np.int16)
     return Snapshot(
-        kind=jnp.asarray(np.broadcast_to(np.asarray(kind, np.int32), health.shape)),
+        kind=jnp.asarray(np.broadcast_to(np.asarray(kind, np.int8), health.shape)),
         x=jnp.asarray(x, jnp.float32),
         y=jnp.asarray(y, jnp.float32),
         health=jnp.asarray(health),
-        aims_at=jnp.full(health.shape, NOBODY, jnp.int32),
+        aims_at=jnp.full(health.shape, NOBODY, jnp.int8),
         last_action=jnp.asarray(np.broadcast_to(last, (*rows, last.shape[-1]))),
-        step=jnp.asarray(np.broadcast_to(np.asarray(step, np.int32), rows)),
+        step=jnp.asarray(np.broadcast_to(np.asarray(step, np.int16), rows)),
         facing=more.get("facing"),
         permitted=more.get("permitted"),
         **{name: jnp.asarray(values, jnp.float32) for name, values in rest.items()},

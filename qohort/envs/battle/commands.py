@@ -13,8 +13,8 @@ from qohort.envs.battle.availability import (
     reachable,
 )
 from qohort.envs.battle.face import Face
-from qohort.envs.battle.orders import Order
-from qohort.envs.battle.state import NOBODY, Orders, Snapshot
+from qohort.envs.battle.orders import NOBODY, Order, Orders
+from qohort.envs.battle.state import Snapshot
 from qohort.envs.battle.units import Kind
 from qohort.envs.battle.visibility import to_enemies
 

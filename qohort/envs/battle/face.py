@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from qohort.envs.battle.flags import Flags
 from qohort.envs.battle.ordering import BY_NAME
 from qohort.envs.battle.scenario import Group, Scenario
-from qohort.envs.battle.units import Kind, Stats, stats_of
+from qohort.envs.battle.units import Kind, Stats
 from qohort.errors import QohortError
 
 SIGHT = 9.0
@@ -118,8 +118,8 @@ class Face(eqx.Module):
         self.healers = Kind.MEDIVAC in allies
         self.n_targets = max(self.n_enemies, self.n_allies) if self.healers else self.n_enemies
         self.traits = self._traits(stats)
-        rows = stats_of(np.array(self.kinds or tuple(Kind), np.int32), stats)
-        self.full = jnp.asarray(rows.health + rows.shield)
+        rows = self.kinds or tuple(Kind)
+        self.full = jnp.asarray([float(stats.health[kind] + stats.shield[kind]) for kind in rows], jnp.float32)
         self.pathing, self.height = jnp.asarray(pathing, bool), jnp.asarray(height, jnp.float32)
 
     def _traits(self, stats: Stats) -> Traits:

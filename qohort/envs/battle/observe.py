@@ -27,7 +27,7 @@ def observe(face: Face, snapshot: Snapshot) -> Observation:
     away = to_enemies(snapshot, n)
     reach = reachable(face, traits, snapshot, away)
     steps = moves(face, snapshot)
-    time = (snapshot.step / jnp.float32(face.limit)).astype(jnp.float32)
+    time = divided(snapshot.step.astype(jnp.float32), face.limit, snapshot.step > 0)
     rows = ally_rows(face, traits, snapshot)
     if flags.obs_starcraft:
         obs = jnp.concatenate(
@@ -82,13 +82,12 @@ def enemies_seen(
     can = reach[:, : face.n_enemies]
     if not face.flags.healable_shown_as_attackable and face.healers:
         can = can & ~traits.heals[:n, None]
-    columns = [can.astype(jnp.float32), *where_from(traits, away)]
+    columns = [(seen & can).astype(jnp.float32), *where_from(traits, away, seen)]
+    known = list(traits.bits[n:].T)
     if face.flags.obs_all_health:
-        columns.append((snapshot.health[n:] / traits.health[n:])[None, :])
-        if face.shielded[1]:
-            columns.append((snapshot.shield[n:] / traits.shield[n:])[None, :])
-    columns.extend(traits.bits[None, n:, b] for b in range(len(face.bits)))
-    return jnp.stack([jnp.where(seen, column, 0) for column in columns], axis=2)
+        known = [*fitness(traits, snapshot, slice(n, None), shielded=face.shielded[1]), *known]
+    columns.extend(jnp.where(seen, column[None, :], 0) for column in known)
+    return jnp.stack(columns, axis=2)
 
 
 def others_seen(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A A-1 F"]:
@@ -97,22 +96,38 @@ def others_seen(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, 
     away = to_others(snapshot, n)
     seen = within_sight(face, traits, snapshot, away) if not flags.fully_observable else jnp.ones_like(away.dx, bool)
     seen = seen & alive[:, None] & others(alive)
-    columns = [jnp.ones_like(away.dx), *where_from(traits, away)]
+    columns = [seen.astype(jnp.float32), *where_from(traits, away, seen)]
+    known = list(traits.bits[:n].T)
     if flags.obs_all_health:
-        columns.append(others(snapshot.health[:n] / traits.health[:n]))
-        if face.shielded[0]:
-            columns.append(others(snapshot.shield[:n] / traits.shield[:n]))
-    columns.extend(others(traits.bits[:n, b]) for b in range(len(face.bits)))
+        known = [*fitness(traits, snapshot, slice(n), shielded=face.shielded[0]), *known]
     if flags.obs_last_action:
-        did = last_actions(face, snapshot)
-        columns.extend(others(did[:, action]) for action in range(face.n_actions))
-    return jnp.stack([jnp.where(seen, column, 0) for column in columns], axis=2)
+        known = [*known, *last_actions(face, snapshot).T]
+    columns.extend(jnp.where(seen, others(column), 0) for column in known)
+    return jnp.stack(columns, axis=2)
 
 
-def where_from(traits: Traits, away: Offsets) -> list[Float[Array, "A m"]]:
+def where_from(traits: Traits, away: Offsets, seen: Bool[Array, "A m"]) -> list[Float[Array, "A m"]]:
     """Distance and direction, as parts of the range of sight."""
     sight = traits.sight[: away.dx.shape[0], None]
-    return [jnp.sqrt(away.square) / sight, away.dx / sight, away.dy / sight]
+    return [divided(offset, sight, seen) for offset in (jnp.sqrt(away.square), away.dx, away.dy)]
+
+
+def fitness(traits: Traits, snapshot: Snapshot, side: slice, *, shielded: bool) -> list[Float[Array, " m"]]:
+    """Health and shield as parts of what is possible, the shield only if the side has a column for it."""
+    alive = snapshot.alive[side]
+    health = divided(snapshot.health[side], traits.health[side], alive)
+    return [health, divided(snapshot.shield[side], traits.shield[side], alive)] if shielded else [health]
+
+
+def divided(
+    values: Float[Array, "*rows"], by: Float[Array, "*#rows"] | int, defined: Bool[Array, "*rows"]
+) -> Float[Array, "*rows"]:
+    """The quotient where it is defined, else 0.
+
+    XLA makes of a division by a constant a multiplication by its reciprocal, which differs from SMAC's numbers in the
+    last digit. It cannot do so where the divisor depends on what is divided.
+    """
+    return jnp.where(defined, values / jnp.where(defined, by, 1), 0)
 
 
 def blanked(may: Bool[Array, "A E"]) -> Bool[Array, "A E"]:
@@ -126,9 +141,7 @@ def own(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A F"]:
     width, depth = face.pathing.shape
     columns = []
     if flags.shows_own_health:
-        columns.append(snapshot.health[:n] / traits.health[:n])
-        if face.shielded[0]:
-            columns.append(snapshot.shield[:n] / traits.shield[:n])
+        columns.extend(fitness(traits, snapshot, slice(n), shielded=face.shielded[0]))
     if flags.obs_own_pos:
         columns.extend([snapshot.x[:n] / width, snapshot.y[:n] / depth])
     if flags.conic_fov:
@@ -143,26 +156,22 @@ def own(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A F"]:
 
 def ally_rows(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A U"]:
     """The allies' part of the state."""
-    n = face.n_allies
+    n, alive = face.n_allies, snapshot.alive[: face.n_allies]
     ready = snapshot.cooldown[:n]
     if face.healers:
         ready = jnp.where(traits.heals[:n], snapshot.energy[:n], ready)
-    columns = [snapshot.health[:n] / traits.health[:n], ready / traits.readiness[:n], *where(face, snapshot, slice(n))]
-    if face.shielded[0]:
-        columns.append(snapshot.shield[:n] / traits.shield[:n])
-    if face.flags.conic_fov:
-        columns.extend(facing(face.flags, snapshot).T)
-    columns.extend(traits.bits[:n].T)
-    return jnp.where(snapshot.alive[:n, None], jnp.stack(columns, axis=1), 0)
+    health, *shield = fitness(traits, snapshot, slice(n), shielded=face.shielded[0])
+    cone = facing(face.flags, snapshot).T if face.flags.conic_fov else ()
+    ready = divided(ready, traits.readiness[:n], alive)
+    columns = [health, ready, *where(face, snapshot, slice(n)), *shield, *cone, *traits.bits[:n].T]
+    return jnp.where(alive[:, None], jnp.stack(columns, axis=1), 0)
 
 
 def enemy_rows(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "E F"]:
     """The enemies' part of the state."""
     n = face.n_allies
-    columns = [snapshot.health[n:] / traits.health[n:], *where(face, snapshot, slice(n, None))]
-    if face.shielded[1]:
-        columns.append(snapshot.shield[n:] / traits.shield[n:])
-    columns.extend(traits.bits[n:].T)
+    health, *shield = fitness(traits, snapshot, slice(n, None), shielded=face.shielded[1])
+    columns = [health, *where(face, snapshot, slice(n, None)), *shield, *traits.bits[n:].T]
     return jnp.where(snapshot.alive[n:, None], jnp.stack(columns, axis=1), 0)
 
 
