@@ -109,7 +109,7 @@ def muster(
         beams: whether there can be a Colossus.
     """
     n = len(kind)
-    zero, nobody, never = jnp.zeros(n), jnp.full(n, NOBODY, jnp.int32), jnp.full(n, jnp.inf)
+    zero, nobody, never = jnp.zeros(n), jnp.full(n, NOBODY, jnp.int32), jnp.full(n, jnp.inf, jnp.float32)
     return BattleState(
         kind=kind,
         x=x,
