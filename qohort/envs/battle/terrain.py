@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import functools
-from typing import Literal, Self
+from typing import Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -40,7 +40,7 @@ class Terrain(eqx.Module):
     open: bool = eqx.field(static=True)
     """Whether one can walk everywhere in the box."""
 
-    def with_pathing(self, grid: ArrayLike) -> Self:
+    def with_pathing(self, grid: ArrayLike) -> "Terrain":
         """The same ground, of which the interface shows another grid."""
         return dataclasses.replace(self, pathing=jnp.asarray(grid, bool))
 
