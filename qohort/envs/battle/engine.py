@@ -18,6 +18,9 @@ from qohort.envs.battle.units import TICKS_PER_STEP, Kind, Stats
 
 Rows = TypeVar("Rows")
 
+INWARDS = 1 / 1024
+"""How far into its range a unit walks, so that rounding does not leave it just outside for ever."""
+
 
 class Toll(eqx.Module):
     """What a tick's attacks do to every unit."""
@@ -266,7 +269,7 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
         y=jnp.where(chases, state.y + sight.dy, orders.y),
     )
     to = movement.heading(here, goal, terrain, freely)
-    length = jnp.where(chases, jnp.minimum(speed, sight.gap - wanted), speed)
+    length = jnp.where(chases, jnp.minimum(speed, sight.gap - wanted + INWARDS), speed)
     walk = movement.step_towards(here, to, length, moving)
     pushed = movement.push_apart(
         Place(x=here.x + walk.dx, y=here.y + walk.dy),
