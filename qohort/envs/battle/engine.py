@@ -234,7 +234,7 @@ def wound(arena: Arena, state: BattleState, toll: Toll, spent: Bool[Array, " n"]
             health,
             is_healing,
             stats=stats,
-            reach=stats.radius * arena.physics.heal_reaches_edges,
+            to_edges=arena.physics.heal_reaches_edges,
         )
         left = left + jnp.where(left > 0, given, 0.0)
         energy = jnp.where(stats.heals, jnp.minimum(energy - used + healing.ENERGY_RATE, healing.MOST_ENERGY), 0.0)
@@ -255,7 +255,8 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
     """Let everyone walk who has somewhere to go and no attack to finish."""
     stats, orders, terrain, physics = arena.stats, state.orders, arena.terrain, arena.physics
     wanted = jnp.where(stats.heals, healing.CAST_RANGE, stats.range)
-    chases = sight.valid & (sight.gap > wanted)
+    gap = jnp.where(stats.heals, healing.gap(sight, stats, physics.heal_reaches_edges), sight.gap)
+    chases = sight.valid & (gap > wanted)
     marches = ~sight.valid & ((orders.order == Order.MOVE) | (orders.order == Order.ATTACK_MOVE))
     busy = combat.occupied(state.attack, stats)
     moving = state.alive & ~busy & (chases | marches)
@@ -269,7 +270,7 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
         y=jnp.where(chases, state.y + sight.dy, orders.y),
     )
     to = movement.heading(here, goal, terrain, freely)
-    length = jnp.where(chases, jnp.minimum(speed, sight.gap - wanted + INWARDS), speed)
+    length = jnp.where(chases, jnp.minimum(speed, gap - wanted + INWARDS), speed)
     walk = movement.step_towards(here, to, length, moving)
     pushed = movement.push_apart(
         Place(x=here.x + walk.dx, y=here.y + walk.dy),

@@ -28,7 +28,7 @@ def heal(
     healing: Bool[Array, " n"],
     *,
     stats: Stats,
-    reach: Float[Array, " n"],
+    to_edges: bool,
 ) -> tuple[Float[Array, " n"], Float[Array, " n"], Bool[Array, " n"]]:
     """Heal who is chosen, hurt, biological and near; of several healers of one unit, the first does.
 
@@ -39,14 +39,14 @@ def heal(
         health: of all.
         healing: who was healing in the last tick: going on needs less energy than starting.
         stats: of the units.
-        reach: how far beyond the range of healing the centre of a patient may be.
+        to_edges: see `gap`.
 
     Returns:
         health given to each unit, energy used by each, and who heals now.
     """
     who = jnp.maximum(focus, 0)
     missing = (stats.health - health)[who]
-    near = sight.distance - stats.radius <= CAST_RANGE + reach[who]
+    near = gap(sight, stats, to_edges) <= CAST_RANGE
     enough = energy >= jnp.where(healing, ENERGY_PER_POINT * HEAL_RATE, ENERGY_TO_START)
     able = stats.heals & sight.valid & stats.biological[who] & (missing > 0) & near & enough
     patient = able[:, None] & (focus[:, None] == jnp.arange(len(focus))[None, :])
@@ -55,6 +55,11 @@ def heal(
     points = jnp.where(chosen, jnp.minimum(HEAL_RATE, missing), 0.0)
     given = jnp.sum(jnp.where(patient, points[:, None], 0.0), axis=0)
     return given, points * ENERGY_PER_POINT, chosen
+
+
+def gap(sight: Sight, stats: Stats, to_edges: bool) -> Float[Array, " n"]:
+    """How far patients are for healing: from the healer's edge to the patient's, or else to its centre."""
+    return sight.gap if to_edges else sight.distance - stats.radius
 
 
 def choose_patient(
