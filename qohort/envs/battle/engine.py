@@ -259,7 +259,7 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
     chases = sight.valid & (gap > wanted)
     marches = ~sight.valid & ((orders.order == Order.MOVE) | (orders.order == Order.ATTACK_MOVE))
     busy = combat.occupied(state.attack, stats)
-    moving = state.alive & ~busy & (chases | marches)
+    moving = state.alive & ~busy & ~stats.structure & (chases | marches)
     speed = stats.speed
     if arena.has(Kind.MEDIVAC):
         speed = movement.pace(state.speed, moving, stats.acceleration, stats.speed)
