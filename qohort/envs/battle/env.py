@@ -116,10 +116,16 @@ class Battle(AbstractEnv):
         return self._looked_around(sight_key, engine.head_start(state, stats, n, self.physics.head_start))
 
     def step(self, key: PRNGKeyArray, state: BattleState, actions: Int[Array, " N"]) -> tuple[BattleState, Outcome]:
+        return self.carry_out(key, state, actions, commands(self.face, self.snapshot(state), actions))
+
+    def carry_out(
+        self, key: PRNGKeyArray, state: BattleState, actions: Int[Array, " N"], orders: Orders
+    ) -> tuple[BattleState, Outcome]:
+        """A step in which the allies get these orders, whatever the actions say."""
         arena, n = self._arena(state.kind), self.face.n_allies
         fight_key, order_key, sight_key = jax.random.split(key, 3)
         snapshot = self.snapshot(state)
-        ours = self._possible(arena, commands(self.face, snapshot, actions))
+        ours = self._possible(arena, orders)
         theirs, memory = self.opponent.command(order_key, arena, state)
         before = rewards.points(state.health, state.shield)
         told = dataclasses.replace(
@@ -139,7 +145,7 @@ class Battle(AbstractEnv):
             largest=self._largest(state.kind),
             ended_before=state.ended,
         )
-        over = end != End.OPEN
+        over = jnp.asarray(end != End.OPEN, bool)
         timeout = ~over & (reached.step >= self.spec.limit)
         metrics = {
             "won": (end == End.WIN) & ~state.ended,
