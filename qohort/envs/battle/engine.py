@@ -119,7 +119,10 @@ def follow_orders(arena: Arena, state: BattleState, *, autonomous: bool) -> Batt
 
 
 def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Array, " e"]) -> BattleState:
-    """Let enemies without a command choose targets and forget them; allies never do."""
+    """Let enemies without a command choose targets and forget them; allies never do.
+
+    Who cannot walk forgets a target that is out of range.
+    """
     a, physics, stats, orders = arena.n_allies, arena.physics, arena.stats, state.orders
     x, y, focus, order = state.x[a:], state.y[a:], state.focus[a:], orders.order[a:]
     anchor_x, anchor_y = state.anchor_x[a:], state.anchor_y[a:]
@@ -131,6 +134,9 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     looks = targeting.turn_to_scan(len(x), now, physics.scan_period)
     heard = jnp.where(state.attacker[a:] >= 0, state.attacker[a:], alarm)
     found = jnp.where(looks & (seen >= 0), seen, heard)
+    if physics.chases_nearest or arena.has(Kind.SPINE_CRAWLER):
+        others = (seen >= 0) if physics.chases_nearest else jnp.zeros_like(free)
+        keeps = keeps & ~(out_of_range(arena, state) & (stats.structure[a:] | others))
     takes = free & ~keeps & ~led_away & (found >= 0) & (stats.damage[a:] > 0)
     focus = jnp.where(takes, found, jnp.where(keeps, focus, NOBODY))
     if arena.has(Kind.MEDIVAC):
@@ -152,6 +158,12 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
         anchor_y=jnp.concatenate([state.anchor_y[:a], jnp.where(takes, y, anchor_y)]),
         orders=side_by_side(part(orders, slice(None, a)), after),
     )
+
+
+def out_of_range(arena: Arena, state: BattleState) -> Bool[Array, " e"]:
+    """Which enemies would have to walk to attack their targets."""
+    sight = combat.look(state.focus, state.x, state.y, state.alive, arena.stats.radius)
+    return (sight.gap > arena.stats.range)[arena.n_allies :]
 
 
 def toll(
