@@ -230,11 +230,15 @@ def blast(
         reach: how far beyond the circle a victim's centre may be.
         strength: damage on each victim that is not a structure.
         grounded: who can be hit by it.
-        structure: who takes the damage meant for structures instead.
+        structure: who takes the damage meant for structures instead, whatever its armour.
+
+    Returns:
+        the damage, and the number of hits that armour reduces.
     """
     inside = bursts[:, None] & (distance <= BLAST_RADIUS + reach[None, :]) & grounded[None, :]
     damage = jnp.where(structure[None, :], BLAST_ON_STRUCTURE, strength)
-    return jnp.sum(jnp.where(inside, damage, 0.0), axis=0), jnp.sum(jnp.where(inside, 1.0, 0.0), axis=0)
+    armoured = inside & ~structure[None, :]
+    return jnp.sum(jnp.where(inside, damage, 0.0), axis=0), jnp.sum(jnp.where(armoured, 1.0, 0.0), axis=0)
 
 
 class Sweep(eqx.Module):
