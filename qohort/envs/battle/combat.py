@@ -208,9 +208,11 @@ def suffer(
     """
     absorbed = jnp.minimum(shield, damage)
     through = damage - absorbed
-    piercing = jnp.ceil(hits * through / jnp.maximum(damage, 1e-6) - 1e-4)
-    health = jnp.maximum(through - piercing * armour, LEAST_DAMAGE * piercing)
-    return absorbed, jnp.where(through > 0.0, health, 0.0)
+    piercing = hits * through / jnp.maximum(damage, 1e-6)
+    whole = jnp.floor(piercing + 1e-4)
+    rest = jnp.where(piercing - whole > 1e-4, through - whole * damage / jnp.maximum(hits, 1.0), 0.0)
+    health = jnp.maximum(through - rest - whole * armour, LEAST_DAMAGE * whole)
+    return absorbed, health + jnp.where(rest > 0.0, jnp.maximum(rest - armour, LEAST_DAMAGE), 0.0)
 
 
 def blast(
