@@ -76,9 +76,12 @@ def tick(
         jitter: what is added to the period of an attack that begins.
         alarm: the attacker each enemy has heard of; None if enemies do not decide for themselves.
     """
+    before = state.focus
     if alarm is not None:
         state = choose(arena, state, now, alarm)
     state = follow_orders(arena, state, autonomous=alarm is not None)
+    if arena.has(Kind.MEDIVAC):
+        state = dataclasses.replace(state, healing=state.healing & (state.focus == before))
     stats, alive = arena.stats, state.alive
     sight = combat.look(state.focus, state.x, state.y, alive, stats.radius)
     attack, lands = combat.land(state.attack, state.focus, sight, alive, stats)
