@@ -17,6 +17,10 @@ from qohort.envs.battle.units import Kind, Stats, stats_of
 from qohort.errors import QohortError
 
 
+FAR = 1e3
+"""Farther than anything on a map."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Physics:
     """How the engine behaves where facts leave room; lengths in cells, times in ticks."""
@@ -53,8 +57,8 @@ class Physics:
     def __post_init__(self) -> None:
         if not self.jitter[0] <= self.jitter[1]:
             raise QohortError(f"`jitter` is {self.jitter}; its first number must not exceed the second.")
-        if self.scan_period < 1:
-            raise QohortError(f"`scan_period` is {self.scan_period}; a unit can scan every tick (1) or less often.")
+        if self.scan_period not in (1, 2, 4, 8):
+            raise QohortError(f"`scan_period` is {self.scan_period}; it can be 1, 2, 4 or 8, which divide a step.")
         for name in ("scan", "help_radius", "help_period", "leash", "arrival", "head_start", "spread", "sidestep"):
             if getattr(self, name) < 0:
                 raise QohortError(f"`{name}` is {getattr(self, name)}; it must not be negative.")
@@ -71,6 +75,10 @@ class Arena(eqx.Module):
     n_allies: int = eqx.field(static=True)
     kinds: frozenset[Kind] = eqx.field(static=True)
     """Those that can occur: rules about others are left out of compiled code."""
+    room: Float[Array, "*rows n n"]
+    """How far apart two units have to be; negative if they pass through each other."""
+    friends: Float[Array, "n n"]
+    """1 for two units of one side, else 0."""
     ours: "Meeting"
     """Allies against enemies."""
     theirs: "Meeting"
@@ -122,15 +130,25 @@ def arena(
     allies, enemies = (
         jax.tree.map(lambda a, s=side: a[s], stats) for side in (slice(None, n_allies), slice(n_allies, None))
     )
+    allied = jnp.arange(len(kind)) < n_allies
     return Arena(
         stats=stats,
         terrain=terrain,
         physics=physics,
         n_allies=n_allies,
         kinds=frozenset(kinds),
+        room=room(stats),
+        friends=(allied[:, None] == allied[None, :]).astype(jnp.float32),
         ours=meeting(allies, enemies),
         theirs=meeting(enemies, allies),
     )
+
+
+def room(stats: Stats) -> Float[Array, "n n"]:
+    """How far apart units have to be: fliers, climbers and those on the ground only care for their own sort."""
+    layer = jnp.where(stats.air, 1, jnp.where(stats.walks_cliffs, 2, 0))
+    meets = (layer[:, None] == layer[None, :]) & ~jnp.eye(len(layer), dtype=bool)
+    return jnp.where(meets, stats.separation[:, None] + stats.separation[None, :], -FAR)
 
 
 def meeting(attackers: Stats, victims: Stats) -> Meeting:

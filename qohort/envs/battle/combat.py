@@ -184,8 +184,8 @@ def occupied(attack: Attack, stats: Stats) -> Bool[Array, " n"]:
 
 def dealt(
     victim: Int[Array, " a"], hits: Float[Array, " a"], strength: Float[Array, "a v"]
-) -> tuple[Float[Array, " v"], Float[Array, " v"], Int[Array, " v"]]:
-    """Damage before armour, the number of hits, and one of the attackers (or -1) of each victim.
+) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
+    """Damage before armour, and the number of hits, that each victim takes.
 
     Args:
         victim: whom each attacker hits, numbered within the other side.
@@ -193,8 +193,13 @@ def dealt(
         strength: damage of each attacker's hit on each victim.
     """
     landed = jnp.where(victim[:, None] == jnp.arange(strength.shape[1])[None, :], hits[:, None], 0.0)
-    by = jnp.max(jnp.where(landed > 0, jnp.arange(len(victim))[:, None], -1), axis=0)
-    return jnp.sum(landed * strength, axis=0), jnp.sum(landed, axis=0), by
+    return jnp.sum(landed * strength, axis=0), jnp.sum(landed, axis=0)
+
+
+def hit_by(victim: Int[Array, " a"], hits: Float[Array, " a"], n_victims: int) -> Int[Array, " v"]:
+    """One of those who hit each victim, or -1."""
+    lands = (victim[:, None] == jnp.arange(n_victims)[None, :]) & (hits > 0)[:, None]
+    return jnp.max(jnp.where(lands, jnp.arange(len(victim))[:, None], -1), axis=0)
 
 
 def suffer(

@@ -27,8 +27,8 @@ class Toll(eqx.Module):
 
     damage: Float[Array, "*rows n"]
     hits: Float[Array, "*rows n"]
-    by: Int[Array, "*rows n"]
-    """One of those who hit it, or `NOBODY`."""
+    by: Int[Array, "*rows e"]
+    """One of those who hit each enemy, or `NOBODY`."""
 
 
 def head_start(state: BattleState, stats: Stats, n_allies: int, ticks: float) -> BattleState:
@@ -54,7 +54,7 @@ def advance(arena: Arena, state: BattleState, key: PRNGKeyArray, *, autonomous: 
     state, alarm = call_for_help(arena, state) if autonomous else (state, None)
 
     def body(k: Int[Array, ""], state: BattleState) -> BattleState:
-        return tick(arena, state, TICKS_PER_STEP * state.step + k, jitter=jitter, alarm=alarm)
+        return tick(arena, state, k, jitter=jitter, alarm=alarm)
 
     return jax.lax.fori_loop(0, TICKS_PER_STEP, body, state)
 
@@ -72,7 +72,7 @@ def tick(
     Args:
         arena: what the units are.
         state: the battle.
-        now: ticks since it began.
+        now: the number of the tick within the step.
         jitter: what is added to the period of an attack that begins.
         alarm: the attacker each enemy has heard of; None if enemies do not decide for themselves.
     """
@@ -133,10 +133,14 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     led_away = (focus >= 0) & ((x - anchor_x) ** 2 + (y - anchor_y) ** 2 > physics.leash**2)
     keeps = free & (focus >= 0) & state.alive[jnp.maximum(focus, 0)] & ~led_away
     reach = jnp.maximum(stats.range[a:], physics.scan)[:, None] + stats.radius[a:, None] + stats.radius[None, :a]
-    seen = targeting.scan(x, y, state.x[:a], state.y[:a], state.alive[:a], reach=reach, meeting=arena.theirs)
-    looks = targeting.turn_to_scan(len(x), now, physics.scan_period)
-    heard = jnp.where(state.attacker[a:] >= 0, state.attacker[a:], alarm)
-    found = jnp.where(looks & (seen >= 0), seen, heard)
+    turn = now % physics.scan_period
+    looking = targeting.in_turn((x, y, reach, arena.theirs), turn, physics.scan_period)
+    seen = targeting.scan(
+        *looking[:2], state.x[:a], state.y[:a], reach=looking[2], meeting=looking[3], alive=state.alive[:a]
+    )
+    seen = targeting.back_in_line(seen, turn, physics.scan_period, len(x))
+    heard = jnp.where(state.attacker >= 0, state.attacker, alarm)
+    found = jnp.where(seen >= 0, seen, heard)
     if physics.chases_nearest or arena.has(Kind.SPINE_CRAWLER):
         others = (seen >= 0) if physics.chases_nearest else jnp.zeros_like(free)
         keeps = keeps & ~(out_of_range(arena, state) & (stats.structure[a:] | others))
@@ -191,10 +195,10 @@ def toll(
         burnt: the target of each Colossus, which its beams hit otherwise.
     """
     a, n, stats = arena.n_allies, len(state.x), arena.stats
-    ours, theirs, everybody = slice(0, a), slice(a, n), []
+    ours, theirs, sums = slice(0, a), slice(a, n), []
     for side, other, meeting in ((theirs, ours, arena.theirs), (ours, theirs, arena.ours)):
         offset = other.start
-        damage, count, by = combat.dealt(victim[side] - offset, hits[side], meeting.strength)
+        damage, count = combat.dealt(victim[side] - offset, hits[side], meeting.strength)
         reach = stats.radius[other] if arena.physics.splash_reaches_edges else jnp.zeros_like(stats.radius[other])
         grounded = state.alive[other] & ~stats.air[other]
         if arena.has(Kind.BANELING):
@@ -214,8 +218,10 @@ def toll(
             )
             beams = jnp.where(stats.beams[side, None], beams, 0.0)
             damage, count = damage + jnp.sum(beams * meeting.strength, axis=0), count + jnp.sum(beams, axis=0)
-        everybody.append(Toll(damage=damage, hits=count, by=jnp.where(by >= 0, by + side.start, NOBODY)))
-    return jax.tree.map(lambda *sides: jnp.concatenate(sides), *everybody)
+        sums.append((damage, count))
+    damage, count = (jnp.concatenate(sides) for sides in zip(*sums, strict=True))
+    by = combat.hit_by(victim[ours] - a, hits[ours], n - a)
+    return Toll(damage=damage, hits=count, by=by)
 
 
 def wound(arena: Arena, state: BattleState, toll: Toll, spent: Bool[Array, " n"], sight: Sight) -> BattleState:
@@ -290,11 +296,10 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
     pushed = movement.push_apart(
         Place(x=here.x + walk.dx, y=here.y + walk.dy),
         walk,
-        radius=stats.separation,
-        solid=state.alive,
+        room=arena.room,
+        friends=arena.friends,
+        alive=state.alive,
         fixed=stats.structure | busy | (sight.valid & ~chases & (stats.damage > 0)),
-        layer=jnp.where(stats.air, 1, jnp.where(stats.walks_cliffs, 2, 0)),
-        allied=jnp.arange(len(walk.dx)) < arena.n_allies,
         push=physics.push,
         sidestep=physics.sidestep,
     )
@@ -310,7 +315,7 @@ def call_for_help(arena: Arena, state: BattleState) -> tuple[BattleState, Int[Ar
         or that of a friend nearby.
     """
     a, physics = arena.n_allies, arena.physics
-    attacker, until_call = state.attacker[a:], state.until_call[a:] - TICKS_PER_STEP
+    attacker, until_call = state.attacker, state.until_call - TICKS_PER_STEP
     calls = state.alive[a:] & (attacker >= 0) & (until_call <= 0)
     heard = targeting.answer_calls(state.x[a:], state.y[a:], calls, attacker, radius=physics.help_radius)
     known = jnp.where(attacker >= 0, attacker, heard)
@@ -319,7 +324,7 @@ def call_for_help(arena: Arena, state: BattleState) -> tuple[BattleState, Int[Ar
         dataclasses.replace(
             state,
             attacker=jnp.full_like(state.attacker, NOBODY),
-            until_call=jnp.concatenate([state.until_call[:a], until_call]),
+            until_call=until_call,
         ),
         jnp.where(state.alive[jnp.maximum(known, 0)], known, NOBODY),
     )

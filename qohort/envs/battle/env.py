@@ -123,7 +123,7 @@ class Battle(AbstractEnv):
     ) -> tuple[BattleState, Outcome]:
         """A step in which the allies get these orders, whatever the actions say."""
         arena, n = self._arena(state.kind), self.face.n_allies
-        fight_key, order_key, sight_key = jax.random.split(key, 3)
+        fight_key, order_key, sight_key = self._keys(key)
         snapshot = self.snapshot(state)
         ours = self._possible(arena, orders)
         theirs, memory = self.opponent.command(order_key, arena, state)
@@ -183,6 +183,12 @@ class Battle(AbstractEnv):
 
     def observe(self, snapshot: Snapshot) -> Observation:
         return observe(self.face, snapshot)
+
+    def _keys(self, key: PRNGKeyArray) -> tuple[PRNGKeyArray, ...]:
+        """Keys for the fighting, the opponent and the finding of enemies; one is enough where only the first draws."""
+        if self.opponent.draws or self.flags.hides_enemies:
+            return tuple(jax.random.split(key, 3))
+        return key, key, key
 
     def _appear(self, key: PRNGKeyArray) -> Appeared:
         """The units of an episode, the allies in the order of the agents."""

@@ -11,7 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from qohort.envs.battle import targeting
 from qohort.envs.battle.arena import Arena
@@ -27,6 +27,8 @@ class AbstractOpponent(eqx.Module):
 
     autonomous: eqx.AbstractVar[bool]
     """Whether units without a command choose targets by themselves, as the game's units do."""
+    draws: eqx.AbstractVar[bool]
+    """Whether `command` needs random numbers."""
 
     @abc.abstractmethod
     def begin(self, key: PRNGKeyArray, enemies: int) -> tuple[Orders, Memory]:
@@ -41,11 +43,12 @@ class March(AbstractOpponent):
     """All attack-move to one point, or to one that is drawn on the segment between two."""
 
     to: Float[Array, "2"]
-    until: Float[Array, "2"]
+    until: Float[Array, "2"] | None
     autonomous: bool = eqx.field(static=True, default=True)
+    draws: bool = eqx.field(static=True, default=False)
 
     def begin(self, key: PRNGKeyArray, enemies: int) -> tuple[Orders, Memory]:
-        goal = self.to + jax.random.uniform(key) * (self.until - self.to)
+        goal = self.to if self.until is None else self.to + jax.random.uniform(key) * (self.until - self.to)
         return (
             Orders(
                 order=jnp.full(enemies, Order.ATTACK_MOVE, jnp.int32),
@@ -64,6 +67,7 @@ class Stand(AbstractOpponent):
     """Nobody is told anything: units fight what comes near."""
 
     autonomous: bool = eqx.field(static=True, default=True)
+    draws: bool = eqx.field(static=True, default=False)
 
     def begin(self, key: PRNGKeyArray, enemies: int) -> tuple[Orders, Memory]:
         return _idle(enemies), None
@@ -76,6 +80,7 @@ class Chase(AbstractOpponent):
     """Whoever has nothing to do attacks the nearest ally, and follows it until it is dead."""
 
     autonomous: bool = eqx.field(static=True, default=True)
+    draws: bool = eqx.field(static=True, default=False)
 
     def begin(self, key: PRNGKeyArray, enemies: int) -> tuple[Orders, Memory]:
         return _idle(enemies), None
@@ -107,8 +112,8 @@ def of_plan(plan: Plan) -> AbstractOpponent:
     """Who carries out what a scenario's enemies are up to."""
     match plan:
         case AttackMove():
-            until = plan.to if plan.until is None else plan.until
-            return March(to=jnp.array(plan.to, jnp.float32), until=jnp.array(until, jnp.float32))
+            until = None if plan.until is None else jnp.array(plan.until, jnp.float32)
+            return March(to=jnp.array(plan.to, jnp.float32), until=until)
         case Hunt():
             return Chase()
         case Hold():

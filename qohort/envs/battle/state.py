@@ -71,10 +71,10 @@ class BattleState(eqx.Module):
     anchor_x: Float[Array, "*rows n"]
     """Where it was when it chose its target."""
     anchor_y: Float[Array, "*rows n"]
-    attacker: Int[Array, "*rows n"]
-    """Who hit it in this step, or `NOBODY`."""
-    until_call: Float[Array, "*rows n"]
-    """Ticks until it may call for help again."""
+    attacker: Int[Array, "*rows e"]
+    """Who hit each enemy in this step, or `NOBODY`."""
+    until_call: Float[Array, "*rows e"]
+    """Ticks until an enemy may call for help again."""
     last_action: Int[Array, "*rows A"]
     step: Int[Array, "*rows"]
     ended: Bool[Array, "*rows"]
@@ -128,8 +128,8 @@ def muster(
         focus=nobody,
         anchor_x=x,
         anchor_y=y,
-        attacker=nobody,
-        until_call=zero,
+        attacker=nobody[n_allies:],
+        until_call=zero[n_allies:],
         last_action=jnp.full(n_allies, -1, jnp.int32),
         step=jnp.int32(0),
         facing=None,

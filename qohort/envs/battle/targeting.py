@@ -5,14 +5,21 @@ hit, those first that could harm it. It stays with its target until that is dead
 calls for help, and gives up when it has been led too far away.
 """
 
+from typing import TypeVar
+
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from qohort.envs.battle.arena import Meeting
 from qohort.envs.battle.orders import NOBODY
 
-UNTHREATENING = 1e3
-"""What is added to the distance of a target that cannot harm."""
+Rows = TypeVar("Rows")
+
+UNTHREATENING = 64.0
+"""What is added to the distance of a target that cannot harm: more than the length of a map."""
+SPAN = 128.0
+"""Distances and what is added to them are below."""
 
 
 def nearest(
@@ -25,7 +32,10 @@ def nearest(
     wanted: Bool[Array, "*a v"],
     penalty: Float[Array, "*a v"],
 ) -> Int[Array, " a"]:
-    """The nearest wanted unit within reach, or `NOBODY`.
+    """The nearest wanted unit within reach, or `NOBODY`; of equally near ones the first.
+
+    Distance and number are packed into one integer: the smallest of integers is found several times faster than where
+    the smallest of distances is. Distances differ if they do so by more than 128 / 2³⁰ times the number of candidates.
 
     Args:
         x: of those who look.
@@ -36,11 +46,14 @@ def nearest(
         wanted: who may be taken.
         penalty: added to distances.
     """
-    dx, dy = x[:, None] - to_x[None, :], y[:, None] - to_y[None, :]
+    bits = (len(to_x) - 1).bit_length()
+    dx, dy = to_x[:, None] - x[None, :], to_y[:, None] - y[None, :]
     distance = jnp.sqrt(dx * dx + dy * dy)
-    rank = jnp.where(wanted & (distance <= reach), distance + penalty, jnp.inf)
-    best = jnp.argmin(rank, axis=1)
-    return jnp.where(jnp.min(rank, axis=1) < jnp.inf, best.astype(jnp.int32), NOBODY)
+    steps = ((distance + penalty.T) * (2.0 ** (30 - bits) / SPAN)).astype(jnp.int32)
+    packed = (steps << bits) + jnp.arange(len(to_x), dtype=jnp.int32)[:, None]
+    none = jnp.iinfo(jnp.int32).max
+    best = jnp.min(jnp.where(wanted.T & (distance <= reach.T), packed, none), axis=0)
+    return jnp.where(best < none, best & ((1 << bits) - 1), NOBODY)
 
 
 def scan(
@@ -48,10 +61,10 @@ def scan(
     y: Float[Array, " a"],
     to_x: Float[Array, " v"],
     to_y: Float[Array, " v"],
-    alive: Bool[Array, " v"],
     *,
     reach: Float[Array, "a v"],
     meeting: Meeting,
+    alive: Bool[Array, " v"],
 ) -> Int[Array, " a"]:
     """Whom a unit without a target takes."""
     return nearest(
@@ -65,9 +78,20 @@ def scan(
     )
 
 
-def turn_to_scan(n: int, tick: Int[Array, ""], period: int) -> Bool[Array, " n"]:
-    """Whose turn it is to look around: units are spread over the ticks of a period."""
-    return (jnp.arange(n) + tick) % period == 0
+def in_turn(rows: Rows, turn: Int[Array, ""], period: int) -> Rows:
+    """Every `period`-th of the rows: those whose turn it is."""
+    return jax.tree.map(lambda row: jax.lax.dynamic_index_in_dim(_dealt_out(row, period), turn, 1, keepdims=False), rows)
+
+
+def back_in_line(found: Int[Array, " m"], turn: Int[Array, ""], period: int, n: int) -> Int[Array, " n"]:
+    """What those found whose turn it is, in a row of all `n`; `NOBODY` for the others."""
+    return jnp.where(jnp.arange(n) % period == turn, jnp.repeat(found, period)[:n], NOBODY)
+
+
+def _dealt_out(row: Shaped[Array, "n *rest"], period: int) -> Shaped[Array, "m period *rest"]:
+    lacking = -len(row) % period
+    padded = jnp.pad(row, [(0, lacking)] + [(0, 0)] * (row.ndim - 1))
+    return padded.reshape(-1, period, *row.shape[1:])
 
 
 def answer_calls(
