@@ -23,6 +23,7 @@ TICKS_PER_SECOND = 16
 TICKS_PER_STEP = 8
 
 Data = Literal["liberty", "lotv"]
+Number = float | int
 
 
 class Kind(enum.IntEnum):
@@ -62,9 +63,9 @@ RACES: dict[Kind, Race] = {
 class Unit:
     """One kind of unit, in the units of the fact sheets: hit points, cells, game seconds."""
 
-    health: float
-    shield: float = 0.0
-    armour: float = 0.0
+    health: Number
+    shield: Number = 0.0
+    armour: Number = 0.0
     light: bool = False
     armoured: bool = False
     biological: bool = False
@@ -77,30 +78,30 @@ class Unit:
     heals: bool = False
     walks_cliffs: bool = False
     """Passes over cliffs and through ground units, and is hit by weapons against air as well."""
-    regenerates: float = 0.0
+    regenerates: Number = 0.0
     """Hit points per second, always."""
-    speed: float = 0.0
-    acceleration: float = float("inf")
-    radius: float
+    speed: Number = 0.0
+    acceleration: Number = float("inf")
+    radius: Number
     """To the edge, where ranges are measured."""
-    separation: float
+    separation: Number
     """The radius at which units push each other away."""
-    sight: float
-    damage: float = 0.0
-    bonus: float = 0.0
+    sight: Number
+    damage: Number = 0.0
+    bonus: Number = 0.0
     bonus_light: bool = False
     """The bonus is against light units; otherwise against armoured ones."""
     strikes: int = 1
     """Hits of one attack on its target."""
-    second_strike: float = 0.0
+    second_strike: Number = 0.0
     """Seconds from the first hit to the second."""
-    period: float = 0.0
-    range: float = 0.0
-    slop: float = 1.0
+    period: Number = 0.0
+    range: Number = 0.0
+    slop: Number = 1.0
     """An attack that has begun is carried out while the target is within `range + slop`."""
-    damage_point: float = 0.0
+    damage_point: Number = 0.0
     """Seconds from the beginning of an attack to its effect."""
-    missile: float = float("inf")
+    missile: Number = float("inf")
     """Speed of the missile; infinite if there is none."""
     hits_air: bool = False
     threatens: bool = False
