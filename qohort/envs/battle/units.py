@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
@@ -214,7 +215,8 @@ def table(data: Data = "liberty") -> Stats:
     columns = {}
     for field in dataclasses.fields(Stats):
         values = np.array([getattr(TABLES[data][kind], field.name) for kind in Kind])
-        columns[field.name] = values if values.dtype == bool else (values * _SCALES.get(field.name, 1)).astype("f4")
+        scaled = values if values.dtype == bool else (values * _SCALES.get(field.name, 1)).astype("f4")
+        columns[field.name] = jnp.asarray(scaled)
     return Stats(**columns)
 
 
