@@ -35,6 +35,7 @@ class Golden:
     """One file; it notes which arrays have been read."""
 
     def __init__(self, path: pathlib.Path) -> None:
+        self.name = path.stem.removeprefix("smacv2_").removeprefix("variants_")
         with np.load(path) as stored:
             self.arrays = {name: stored[name] for name in stored.files}
         self.read: set[str] = set()

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from qohort.envs.battle import names
-from qohort.envs.battle.face import Face
+from qohort.envs.battle.catalogue import CATALOGUE
+from qohort.envs.battle.face import Face, kinds_of
 from qohort.envs.battle.flags import Flags, smacv2
 from qohort.envs.battle.observe import observe
 from qohort.envs.battle.ordering import agent_order
@@ -37,6 +38,7 @@ def compare_frames(golden: Golden, comparison: Comparison) -> None:
     seen = observed(face, frames)
     comparison.same("avail", seen.avail, golden["avail"] > 0)
     compare_info(golden, comparison, face)
+    compare_catalogue(golden, comparison)
     compare_traits(golden, comparison, face, frames)
     if "obs" in golden:
         comparison.close("obs_revealed" if golden.second else "obs", seen.obs, revealed_obs(golden))
@@ -45,7 +47,9 @@ def compare_frames(golden: Golden, comparison: Comparison) -> None:
         rows = golden["state"][:, : face.n_allies * size].reshape(-1, face.n_allies, size)
         comparison.close("units", seen.units, rows)
     if "visible" in golden:
-        comparison.same("visible", jax.vmap(visibility_matrix, (None, 0))(face, frames), golden["visible"] > 0)
+        comparison.same(
+            "visible", eqx.filter_jit(jax.vmap(visibility_matrix, (None, 0)))(face, frames), golden["visible"] > 0
+        )
     if "variant_names" in golden:
         assert all(f"flags__{name}" in golden for name in golden["variant_names"])
 
@@ -71,6 +75,18 @@ def compare_info(golden: Golden, comparison: Comparison, face: Face) -> None:
         comparison.same("info_enemy_features", names.enemy(face), golden["info_enemy_features"])
 
 
+def compare_catalogue(golden: Golden, comparison: Comparison) -> None:
+    """Whether our scenario of that name has the same units, in the same order, and the same limit."""
+    scenario = CATALOGUE.get(golden.name)
+    if scenario is None:
+        return
+    comparison.same("limit in the catalogue", scenario.limit, golden["info_episode_limit"])
+    if not golden.second:
+        allies, enemies = kinds_of(scenario)
+        comparison.same("allies in the catalogue", sorted(allies), sorted(kinds_in(golden, "ally_type")))
+        comparison.same("enemies in the catalogue", enemies, kinds_in(golden, "enemy_type"))
+
+
 def compare_traits(golden: Golden, comparison: Comparison, face: Face, frames: Snapshot) -> None:
     """What features are measured by. The files have 0 where there is no shield."""
     n = face.n_allies
@@ -86,10 +102,11 @@ def compare_traits(golden: Golden, comparison: Comparison, face: Face, frames: S
     comparison.close("ally_cooldown_max", traits.readiness[..., :n], golden["ally_cooldown_max"])
     if "max_reward" in golden:
         full = jax.vmap(face.full_points)(kinds) if golden.second else face.full_points(kinds)
-        whole = jnp.vectorize(lambda points: largest_return(face.flags, points), signature="(e)->()")
-        comparison.close("max_reward", whole(full[..., n:]), golden["max_reward"])
+        full = np.asarray(full)[..., n:]
+        whole = [largest_return(face.flags, jnp.asarray(points)) for points in full.reshape(-1, face.n_enemies)]
+        comparison.close("max_reward", np.reshape(whole, full.shape[:-1]), golden["max_reward"])
         if "max_reward_double_reset" in golden:
-            twice = largest_return(face.flags, full[n:], resets=2)
+            twice = largest_return(face.flags, jnp.asarray(full), resets=2)
             comparison.close("max_reward_double_reset", twice, golden["max_reward_double_reset"])
 
 
@@ -104,7 +121,7 @@ def compare_second(golden: Golden, comparison: Comparison, face: Face, frames: S
     for k in range(len(golden["step"])):
         frame = jax.tree.map(lambda leaf: leaf[k], frames)  # noqa: B023
         beginning = spawned(golden, comparison, k)
-        may = permitted_by(face, [beginning, frame])
+        may = np.asarray(permitted_by(face, [beginning, frame]))
         alive = np.asarray(frame.alive)
         if not golden["hidden"][k].any():
             assert not alive[:n].any() or (may | alive[n:]).all(), f"frame {k}: a dead enemy out of sight is hidden"
@@ -129,13 +146,14 @@ def shown(face: Face, frame: Snapshot, may: np.ndarray) -> np.ndarray:
     return np.asarray(observed(face, jax.tree.map(lambda leaf: leaf[None], frame)).obs[0])
 
 
-def permitted_by(face: Face, moments: list[Snapshot]) -> np.ndarray:
+@eqx.filter_jit
+def permitted_by(face: Face, moments: list[Snapshot]) -> jax.Array:
     """Whom the team may see after these moments; with probability 1 all of it may see the same."""
     permission = no_permission(face.n_allies, face.n_enemies)
     for moment in moments:
         sees, key = seen_places(face, moment), jax.random.key(0)
         permission = permit(key, permission, sees=sees, alive=moment.alive, probability=1.0)
-    return np.asarray(unpack(permission.packed, face.n_allies, face.n_enemies)[0])
+    return unpack(permission.packed, face.n_allies, face.n_enemies)[0]
 
 
 def spawned(golden: Golden, comparison: Comparison, k: int) -> Snapshot:

@@ -1,5 +1,7 @@
 """What steps are worth, how they end, and what they tell the units."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,14 +9,16 @@ import numpy as np
 
 from qohort.envs.battle.availability import availability
 from qohort.envs.battle.commands import commands
+from qohort.envs.battle.face import Face
 from qohort.envs.battle.flags import Flags, smacv2
 from qohort.envs.battle.orders import Order
 from qohort.envs.battle.rewards import End, battle_reward, ending, largest_return, out_of_time, points_of, step_reward
+from qohort.envs.battle.state import Snapshot
 from tests.golden_smac.cases import Golden
 from tests.golden_smac.comparison import Comparison
 from tests.golden_smac.worlds import before_and_after, face_of
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "negative": {"reward_only_positive": False},
     "sparse": {"reward_sparse": True},
@@ -29,41 +33,45 @@ VARIANTS = {
 ABILITIES = {Order.NONE: 0, Order.STOP: 4, Order.MOVE: 16, Order.ATTACK: 23, Order.HEAL: 386}
 
 
+@eqx.filter_jit
+def paid(faces: list[Face], before: Snapshot, after: Snapshot, ended: Any) -> list[Any]:
+    """For each of some faces, row by row: the fighting's worth, the end, the largest return, the reward."""
+
+    def row(face: Face, before: Snapshot, after: Snapshot, ended: Any) -> tuple[Any, ...]:
+        n, flags = face.n_allies, face.flags
+        fight = battle_reward(flags, n, before=points_of(before), after=points_of(after))
+        end = ending(face, after.kind, after.alive)
+        largest = largest_return(flags, face.full_points(after.kind)[n:])
+        return fight, end, largest, step_reward(flags, fight, end, largest=largest, ended_before=ended)
+
+    return [jax.vmap(row, (None, 0, 0, 0))(face, before, after, ended) for face in faces]
+
+
 def compare_rewards(golden: Golden, comparison: Comparison) -> None:
     before, after = before_and_after(golden)
-    n = int(golden["info_n_agents"])
-    for v, name in enumerate(map(str, golden["tr_variant_names"])):
-        flags = smacv2(**VARIANTS[name]) if golden.second else Flags(**VARIANTS[name])
-        face = face_of(golden, flags)
-
-        @eqx.filter_jit
-        @jax.vmap
-        def paid(before, after, ended_before, face=face, flags=flags):
-            fight = battle_reward(flags, n, before=points_of(before), after=points_of(after))
-            end = ending(face, after.kind, after.alive)
-            largest = largest_return(flags, face.full_points(after.kind)[n:])
-            reward = step_reward(flags, fight, end, largest=largest, ended_before=ended_before)
-            return fight, end, largest, reward
-
-        fight, end, largest, reward = paid(before, after, golden["tr_after_end"])
+    n, variants = int(golden["info_n_agents"]), [str(name) for name in golden["tr_variant_names"]]
+    defaults = smacv2 if golden.second else Flags
+    faces = [face_of(golden, defaults(**VARIANTS[name])) for name in variants]
+    rows = paid(faces, before, after, jnp.asarray(golden["tr_after_end"]))
+    for v, (fight, _, largest, reward) in enumerate(rows):
         comparison.close("tr_reward_battle", fight, golden["tr_reward_battle"][:, v])
         comparison.close("tr_reward", reward, golden["tr_reward"][:, v])
-        wanted = np.broadcast_to(golden["tr_max_reward"], (len(largest), len(VARIANTS)))
+        wanted = np.broadcast_to(golden["tr_max_reward"], (len(largest), len(variants)))
         comparison.close("tr_max_reward", largest, wanted[:, v])
-        comparison.same("tr_end_code", end, golden["tr_end_code"])
-        timed = jax.vmap(out_of_time, (None, 0, 0))(face, end, jnp.asarray(golden["tr_steps_before"] + 1))
-        comparison.same("tr_info_episode_limit", timed, golden["tr_info_episode_limit"])
-        comparison.same("tr_terminated", (end != End.OPEN) | timed, golden["tr_terminated"])
-        comparison.same("tr_battle_won", (end == End.WIN) & ~golden["tr_after_end"], golden["tr_battle_won"])
-        if name == "default":
-            compare_clean_wins(golden, np.asarray(reward))
+    _, end, _, reward = rows[variants.index("default")]
+    comparison.same("tr_end_code", end, golden["tr_end_code"])
+    timed = out_of_time(faces[0], end, jnp.asarray(golden["tr_steps_before"] + 1))
+    comparison.same("tr_info_episode_limit", timed, golden["tr_info_episode_limit"])
+    comparison.same("tr_terminated", (end != End.OPEN) | timed, golden["tr_terminated"])
+    comparison.same("tr_battle_won", (end == End.WIN) & ~golden["tr_after_end"], golden["tr_battle_won"])
     alive = np.asarray(after.alive)
     comparison.same("tr_dead_allies", np.sum(~alive[:, :n], axis=1), golden["tr_dead_allies"])
     comparison.same("tr_dead_enemies", np.sum(~alive[:, n:], axis=1), golden["tr_dead_enemies"])
+    check_clean_wins(golden, np.asarray(reward))
     check_chains(golden)
 
 
-def compare_clean_wins(golden: Golden, reward: np.ndarray) -> None:
+def check_clean_wins(golden: Golden, reward: np.ndarray) -> None:
     """An episode in which nobody recovers is worth 20."""
     names = [str(golden["tr_scenario_names"][s]) for s in golden["tr_scenario"]]
     clean = {e for e, name in zip(golden["tr_episode"], names, strict=True) if name == "win_clean"}
@@ -82,7 +90,7 @@ def compare_commands(golden: Golden, comparison: Comparison) -> None:
     before, _ = before_and_after(golden)
     face = face_of(golden, smacv2() if golden.second else Flags())
     actions = jnp.asarray(golden["tr_actions"], jnp.int32)
-    avail = np.asarray(jax.vmap(availability, (None, 0))(face, before))
+    avail = np.asarray(eqx.filter_jit(jax.vmap(availability, (None, 0)))(face, before))
     assert np.take_along_axis(avail, golden["tr_actions"][..., None].astype(int), axis=2).all(), (
         "an action that was taken is unavailable"
     )

@@ -31,6 +31,31 @@ def scenario_of(allies: Iterable[int], enemies: Iterable[int], limit: int = 60) 
     return Scenario(name="golden", limit=limit, terrain="flat", allies=sides[0], enemies=sides[1], plan=Hold())
 
 
+def fixed_face(
+    allies: Iterable[int],
+    enemies: Iterable[int],
+    flags: Flags | None = None,
+    *,
+    pathing: Any = None,
+    height: Any = None,
+    limit: int = 60,
+) -> Face:
+    """What fixed teams see; on open, flat ground if nothing else is given."""
+    return Face(
+        scenario_of(allies, enemies, limit),
+        Flags() if flags is None else flags,
+        stats=table(),
+        pathing=np.ones((32, 32), bool) if pathing is None else pathing,
+        height=np.zeros((32, 32), np.float32) if height is None else height,
+    )
+
+
+def random_face(race: Race, allies: int, enemies: int, flags: Flags) -> Face:
+    """What random teams see, on open ground."""
+    ground = {"pathing": np.ones((32, 32), bool), "height": np.zeros((32, 32), np.float32)}
+    return Face(random_scenario(race, allies, enemies), flags, stats=table(), **ground)
+
+
 def random_scenario(race: Race, allies: int, enemies: int, limit: int = 200) -> Scenario:
     teams = RandomTeams(allies=allies, enemies=enemies, kinds=SECOND_KINDS[race], weights=(0.45, 0.45, 0.1))
     return Scenario(name="golden", limit=limit, terrain="flat", teams=teams, plan=Hold())

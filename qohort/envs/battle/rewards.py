@@ -96,7 +96,7 @@ def largest_return(flags: Flags, enemies: Float[Array, " E"], resets: int = 1) -
     return flags.reward_death_value * enemies.shape[0] + flags.reward_win + resets * jnp.sum(enemies)
 
 
-def out_of_time(face: Face, end: Int[Array, ""], step: Int[Array, ""]) -> Bool[Array, ""]:
+def out_of_time(face: Face, end: Int[Array, "*rows"], step: Int[Array, "*rows"]) -> Bool[Array, "*rows"]:
     """Whether an episode is cut off after so many steps; a battle that ends with the last of them is not."""
     return (end == End.OPEN) & (step >= face.limit)
 
