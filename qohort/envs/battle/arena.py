@@ -16,7 +16,6 @@ from qohort.envs.battle.terrain import Terrain
 from qohort.envs.battle.units import Kind, Stats, stats_of
 from qohort.errors import QohortError
 
-
 FAR = 1e3
 """Farther than anything on a map."""
 
@@ -75,7 +74,7 @@ class Arena(eqx.Module):
     n_allies: int = eqx.field(static=True)
     kinds: frozenset[Kind] = eqx.field(static=True)
     """Those that can occur: rules about others are left out of compiled code."""
-    room: Float[Array, "*rows n n"]
+    room: Float[Array, "..."]
     """How far apart two units have to be; negative if they pass through each other."""
     friends: Float[Array, "n n"]
     """1 for two units of one side, else 0."""

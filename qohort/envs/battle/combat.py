@@ -9,6 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from qohort.envs.battle.rows import numbers, over, pick, row
 from qohort.envs.battle.units import Stats
 
 LEAST_DAMAGE = 0.5
@@ -34,58 +35,57 @@ BURN_DELAY = 4.0
 class Attack(eqx.Module):
     """What the weapons are doing; times are in ticks and infinite where nothing is going on."""
 
-    windup: Float[Array, "*rows n"]
+    windup: Float[Array, "n ..."]
     """Until the attack that has begun takes effect."""
-    prey: Int[Array, "*rows n"]
+    prey: Int[Array, "n ..."]
     """Whom the last attack was meant for."""
-    flight: Float[Array, "*rows n"]
+    flight: Float[Array, "n ..."]
     """Until what has been launched lands."""
-    launched_at: Int[Array, "*rows n"]
+    launched_at: Int[Array, "n ..."]
     """On whom."""
 
 
 class Sight(eqx.Module):
     """Each unit's target as the unit sees it."""
 
-    dx: Float[Array, "*rows n"]
-    dy: Float[Array, "*rows n"]
-    distance: Float[Array, "*rows n"]
-    gap: Float[Array, "*rows n"]
+    dx: Float[Array, "n ..."]
+    dy: Float[Array, "n ..."]
+    distance: Float[Array, "n ..."]
+    gap: Float[Array, "n ..."]
     """From edge to edge."""
-    valid: Bool[Array, "*rows n"]
+    valid: Bool[Array, "n ..."]
     """There is a target, and both are alive."""
 
 
 def look(
-    focus: Int[Array, " n"],
-    x: Float[Array, " n"],
-    y: Float[Array, " n"],
-    alive: Bool[Array, " n"],
-    radius: Float[Array, " n"],
+    focus: Int[Array, "n ..."],
+    x: Float[Array, "n ..."],
+    y: Float[Array, "n ..."],
+    alive: Bool[Array, "n ..."],
+    radius: Float[Array, "n ..."],
 ) -> Sight:
     """Where each unit's target is, seen from the unit."""
-    who = jnp.maximum(focus, 0)
-    dx, dy = x[who] - x, y[who] - y
+    dx, dy = pick(x, focus) - x, pick(y, focus) - y
     distance = jnp.sqrt(dx * dx + dy * dy)
     return Sight(
         dx=dx,
         dy=dy,
         distance=distance,
-        gap=distance - radius - radius[who],
-        valid=(focus >= 0) & alive & alive[who],
+        gap=distance - radius - pick(radius, focus),
+        valid=(focus >= 0) & alive & pick(alive, focus),
     )
 
 
 def attack(
     attack: Attack,
-    cooldown: Float[Array, " n"],
-    focus: Int[Array, " n"],
+    cooldown: Float[Array, "n ..."],
+    focus: Int[Array, "n ..."],
     sight: Sight,
     *,
-    armed: Bool[Array, " n"],
-    jitter: Float[Array, " n"],
+    armed: Bool[Array, "n ..."],
+    jitter: Float[Array, "n ..."],
     stats: Stats,
-) -> tuple[Attack, Float[Array, " n"], Bool[Array, " n"]]:
+) -> tuple[Attack, Float[Array, "n ..."], Bool[Array, "n ..."]]:
     """Carry on with attacks, give up those that cannot be finished, begin those that can be.
 
     An attack that is given up before its effect costs no cooldown: the unit may begin another at once.
@@ -123,7 +123,9 @@ def attack(
     )
 
 
-def launch(attack: Attack, strikes: Bool[Array, " n"], sight: Sight, stats: Stats) -> tuple[Attack, Bool[Array, " n"]]:
+def launch(
+    attack: Attack, strikes: Bool[Array, "n ..."], sight: Sight, stats: Stats
+) -> tuple[Attack, Bool[Array, "n ..."]]:
     """Let effects become hits at once, or something that lands later.
 
     Returns:
@@ -151,8 +153,8 @@ def launch(attack: Attack, strikes: Bool[Array, " n"], sight: Sight, stats: Stat
 
 
 def land(
-    attack: Attack, focus: Int[Array, " n"], sight: Sight, alive: Bool[Array, " n"], stats: Stats
-) -> tuple[Attack, Bool[Array, " n"]]:
+    attack: Attack, focus: Int[Array, "n ..."], sight: Sight, alive: Bool[Array, "n ..."], stats: Stats
+) -> tuple[Attack, Bool[Array, "n ..."]]:
     """What was launched comes nearer; who is hit by it now.
 
     A missile arrives even if its shooter is dead. A second hit is part of an attack that its unit must go on with.
@@ -172,19 +174,19 @@ def land(
     )
 
 
-def _channel(attack: Attack, stats: Stats) -> Float[Array, " n"]:
+def _channel(attack: Attack, stats: Stats) -> Float[Array, "n ..."]:
     """Ticks until a second hit; infinite if there is none to come. A unit stands still for it."""
     return jnp.where(stats.second_strike > 0, attack.flight, jnp.inf)
 
 
-def occupied(attack: Attack, stats: Stats) -> Bool[Array, " n"]:
+def occupied(attack: Attack, stats: Stats) -> Bool[Array, "n ..."]:
     """Whether a unit stands still because of its attack."""
     return jnp.isfinite(attack.windup) | jnp.isfinite(_channel(attack, stats))
 
 
 def dealt(
-    victim: Int[Array, " a"], hits: Float[Array, " a"], strength: Float[Array, "a v"]
-) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
+    victim: Int[Array, "a ..."], hits: Float[Array, "a ..."], strength: Float[Array, "a v ..."]
+) -> tuple[Float[Array, "v ..."], Float[Array, "v ..."]]:
     """Damage before armour, and the number of hits, that each victim takes.
 
     Args:
@@ -192,19 +194,32 @@ def dealt(
         hits: how many times; 0 for who hits nobody.
         strength: damage of each attacker's hit on each victim.
     """
-    landed = jnp.where(victim[:, None] == jnp.arange(strength.shape[1])[None, :], hits[:, None], 0.0)
-    return jnp.sum(landed * strength, axis=0), jnp.sum(landed, axis=0)
+    other = numbers(strength.shape[1], victim)
+
+    def by(number: Int[Array, ""]) -> tuple[Array, Array]:
+        landed = jnp.where(row(victim, number) == other, row(hits, number), 0.0)
+        return landed * strength[number], landed
+
+    damage, times = over(len(victim), by, ("sum", "sum"))
+    return damage, times
 
 
-def hit_by(victim: Int[Array, " a"], hits: Float[Array, " a"], n_victims: int) -> Int[Array, " v"]:
+def hit_by(victim: Int[Array, "a ..."], hits: Float[Array, "a ..."], n_victims: int) -> Int[Array, "v ..."]:
     """One of those who hit each victim, or -1."""
-    lands = (victim[:, None] == jnp.arange(n_victims)[None, :]) & (hits > 0)[:, None]
-    return jnp.max(jnp.where(lands, jnp.arange(len(victim))[:, None], -1), axis=0)
+    other = numbers(n_victims, victim)
+
+    def by(number: Int[Array, ""]) -> tuple[Array]:
+        return (jnp.where((row(victim, number) == other) & (row(hits, number) > 0), number, -1),)
+
+    return over(len(victim), by, ("max",))[0]
 
 
 def suffer(
-    damage: Float[Array, " n"], hits: Float[Array, " n"], shield: Float[Array, " n"], armour: Float[Array, " n"]
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    damage: Float[Array, "n ..."],
+    hits: Float[Array, "n ..."],
+    shield: Float[Array, "n ..."],
+    armour: Float[Array, "n ..."],
+) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."]]:
     """Shield and health lost to `hits` hits of `damage` in all.
 
     Shields come first and have no armour. What they do not absorb is reduced by the armour for each hit that gets
@@ -221,14 +236,14 @@ def suffer(
 
 
 def blast(
-    bursts: Bool[Array, " a"],
-    distance: Float[Array, "a v"],
+    bursts: Bool[Array, "a ..."],
+    distance: Float[Array, "a v ..."],
     *,
-    reach: Float[Array, " v"],
-    strength: Float[Array, "a v"],
-    grounded: Bool[Array, " v"],
-    structure: Bool[Array, " v"],
-) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
+    reach: Float[Array, "v ..."],
+    strength: Float[Array, "a v ..."],
+    grounded: Bool[Array, "v ..."],
+    structure: Bool[Array, "v ..."],
+) -> tuple[Float[Array, "v ..."], Float[Array, "v ..."]]:
     """What exploding Banelings do to the other side: all of it within a circle, nothing beyond.
 
     Args:
@@ -251,17 +266,19 @@ def blast(
 class Sweep(eqx.Module):
     """The line that a Colossus's two beams sweep, one from each end."""
 
-    x: Float[Array, "*rows n"]
+    x: Float[Array, "n ..."]
     """Its middle: where the target stood."""
-    y: Float[Array, "*rows n"]
-    along_x: Float[Array, "*rows n"]
+    y: Float[Array, "n ..."]
+    along_x: Float[Array, "n ..."]
     """A unit vector along it, across the line of fire."""
-    along_y: Float[Array, "*rows n"]
-    age: Float[Array, "*rows n"]
+    along_y: Float[Array, "n ..."]
+    age: Float[Array, "n ..."]
     """Ticks since the shot; infinite if there was none."""
 
 
-def aim(sweep: Sweep, shoots: Bool[Array, " n"], x: Float[Array, " n"], y: Float[Array, " n"], sight: Sight) -> Sweep:
+def aim(
+    sweep: Sweep, shoots: Bool[Array, "n ..."], x: Float[Array, "n ..."], y: Float[Array, "n ..."], sight: Sight
+) -> Sweep:
     """Lay the line through the target of whoever shoots now; other lines grow older."""
     length = jnp.maximum(sight.distance, 1e-6)
     return Sweep(
@@ -275,13 +292,13 @@ def aim(sweep: Sweep, shoots: Bool[Array, " n"], x: Float[Array, " n"], y: Float
 
 def burn(
     sweep: Sweep,
-    target: Int[Array, " a"],
-    x: Float[Array, " v"],
-    y: Float[Array, " v"],
+    target: Int[Array, "a ..."],
+    x: Float[Array, "v ..."],
+    y: Float[Array, "v ..."],
     *,
-    reach: Float[Array, " v"],
-    grounded: Bool[Array, " v"],
-) -> Float[Array, "a v"]:
+    reach: Float[Array, "v ..."],
+    grounded: Bool[Array, "v ..."],
+) -> Float[Array, "a v ..."]:
     """How many beams of each Colossus do their damage now, to each unit but its target.
 
     A beam is at the end of the line when it is shot, and its damage follows it at a distance of some ticks. It hits
@@ -291,7 +308,7 @@ def burn(
     along = jnp.clip(dx * sweep.along_x[:, None] + dy * sweep.along_y[:, None], -BEAM_HALF, BEAM_HALF)
     off_x, off_y = dx - along * sweep.along_x[:, None], dy - along * sweep.along_y[:, None]
     near = off_x * off_x + off_y * off_y <= (BEAM_WIDTH + reach[None, :]) ** 2
-    hit = near & grounded[None, :] & (target[:, None] != jnp.arange(len(x))[None, :])
+    hit = near & grounded[None, :] & (target[:, None] != numbers(len(x), x)[None, :])
     age = sweep.age[:, None] - BURN_DELAY
     from_left, from_right = (BEAM_HALF + along) / BEAM_SPEED, (BEAM_HALF - along) / BEAM_SPEED
     passes = [((age - 1.0 < time) & (time <= age)).astype(jnp.float32) for time in (from_left, from_right)]
@@ -299,8 +316,8 @@ def burn(
 
 
 def recover(
-    shield: Float[Array, " n"], calm: Float[Array, " n"], alive: Bool[Array, " n"], most: Float[Array, " n"]
-) -> Float[Array, " n"]:
+    shield: Float[Array, "n ..."], calm: Float[Array, "n ..."], alive: Bool[Array, "n ..."], most: Float[Array, "n ..."]
+) -> Float[Array, "n ..."]:
     """Shields after a tick: they come back when nothing has hurt the unit for ten seconds."""
     back = alive & (calm >= SHIELD_DELAY)
     return jnp.where(back, jnp.minimum(shield + SHIELD_RATE, most), shield)

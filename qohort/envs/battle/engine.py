@@ -1,7 +1,9 @@
 """One tick of the game, out of the mechanics; and the eight of them that make an environment step."""
 
 import dataclasses
-from typing import TypeVar
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,10 +15,12 @@ from qohort.envs.battle.arena import Arena
 from qohort.envs.battle.combat import Sight, Sweep
 from qohort.envs.battle.movement import Place
 from qohort.envs.battle.orders import NOBODY, Order, Orders, side_by_side
+from qohort.envs.battle.rows import numbers, part, pick
 from qohort.envs.battle.state import BattleState
+from qohort.envs.battle.terrain import Terrain
 from qohort.envs.battle.units import TICKS_PER_STEP, Kind, Stats
 
-Rows = TypeVar("Rows")
+Play = Callable[[Arena, BattleState, Array], BattleState]
 
 INWARDS = 1 / 1024
 """How far into its range a unit walks, so that rounding does not leave it just outside for ever."""
@@ -25,9 +29,9 @@ INWARDS = 1 / 1024
 class Toll(eqx.Module):
     """What a tick's attacks do to every unit."""
 
-    damage: Float[Array, "*rows n"]
-    hits: Float[Array, "*rows n"]
-    by: Int[Array, "*rows e"]
+    damage: Float[Array, "n ..."]
+    hits: Float[Array, "n ..."]
+    by: Int[Array, "e ..."]
     """One of those who hit each enemy, or `NOBODY`."""
 
 
@@ -51,6 +55,13 @@ def advance(arena: Arena, state: BattleState, key: PRNGKeyArray, *, autonomous: 
     """
     low, high = arena.physics.jitter
     jitter = low + (high - low) * jax.random.uniform(key, state.x.shape)
+    fighting = dataclasses.replace(state, opponent=None, permission=None, facing=None)
+    fought = _many_battles(functools.partial(eight_ticks, autonomous=autonomous))(arena, fighting, jitter)
+    return dataclasses.replace(fought, opponent=state.opponent, permission=state.permission, facing=state.facing)
+
+
+def eight_ticks(arena: Arena, state: BattleState, jitter: Float[Array, "n ..."], *, autonomous: bool) -> BattleState:
+    """An environment step, of one battle or of many that stand side by side in the last axis."""
     state, alarm = call_for_help(arena, state) if autonomous else (state, None)
 
     def body(k: Int[Array, ""], state: BattleState) -> BattleState:
@@ -59,13 +70,36 @@ def advance(arena: Arena, state: BattleState, key: PRNGKeyArray, *, autonomous: 
     return jax.lax.fori_loop(0, TICKS_PER_STEP, body, state)
 
 
+def _many_battles(play: Play) -> Play:
+    """Let `vmap` put the battles side by side in the last axis, where loops over pairs of units run at full width."""
+    mapped = jax.custom_batching.custom_vmap(play)
+
+    @mapped.def_vmap
+    def _(size: int, batched: Any, arena: Arena, state: BattleState, jitter: Array) -> tuple[BattleState, Any]:
+        arena = jax.tree.map(
+            lambda row, own: row if isinstance(row, Terrain) else jnp.moveaxis(row, 0, -1) if own else row[..., None],
+            arena,
+            batched[0],
+            is_leaf=lambda row: isinstance(row, Terrain),
+        )
+        aside = jax.tree.map(
+            lambda row, own: jnp.moveaxis(row, 0, -1) if own else jnp.broadcast_to(row[..., None], (*row.shape, size)),
+            (state, jitter),
+            (batched[1], batched[2]),
+        )
+        fought = play(arena, *aside)
+        return jax.tree.map(lambda row: jnp.moveaxis(row, -1, 0), fought), jax.tree.map(lambda _: True, fought)
+
+    return mapped
+
+
 def tick(
     arena: Arena,
     state: BattleState,
     now: Int[Array, ""],
     *,
-    jitter: Float[Array, " n"],
-    alarm: Int[Array, " e"] | None,
+    jitter: Float[Array, "n ..."],
+    alarm: Int[Array, "e ..."] | None,
 ) -> BattleState:
     """What happens in a sixteenth of a second: decide, fight, heal, move.
 
@@ -106,13 +140,13 @@ def follow_orders(arena: Arena, state: BattleState, *, autonomous: bool) -> Batt
     """Orders name targets; an order that has been carried out is done, and its unit stands."""
     orders = state.orders
     aimed = (orders.order == Order.ATTACK) | (orders.order == Order.HEAL)
-    dead = aimed & ~state.alive[jnp.maximum(orders.target, 0)]
+    dead = aimed & ~pick(state.alive, orders.target)
     square = (orders.x - state.x) ** 2 + (orders.y - state.y) ** 2
     crowd = arena.physics.arrival**2 * (len(state.x) - arena.n_allies)
     near = jnp.where(orders.order == Order.ATTACK_MOVE, crowd, 0.0)
     there = ((orders.order == Order.MOVE) | (orders.order == Order.ATTACK_MOVE)) & (square <= near)
     chosen = state.focus if autonomous else jnp.full_like(state.focus, NOBODY)
-    chosen = jnp.where(jnp.arange(len(chosen)) < arena.n_allies, NOBODY, chosen)
+    chosen = jnp.where(numbers(len(chosen), chosen) < arena.n_allies, NOBODY, chosen)
     walks = orders.order == Order.MOVE
     return dataclasses.replace(
         state,
@@ -121,7 +155,7 @@ def follow_orders(arena: Arena, state: BattleState, *, autonomous: bool) -> Batt
     )
 
 
-def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Array, " e"]) -> BattleState:
+def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Array, "e ..."]) -> BattleState:
     """Let enemies without a command choose targets and forget them; allies never do.
 
     Who cannot walk forgets a target that is out of range.
@@ -131,7 +165,7 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     anchor_x, anchor_y = state.anchor_x[a:], state.anchor_y[a:]
     free = (order == Order.STOP) | (order == Order.ATTACK_MOVE)
     led_away = (focus >= 0) & ((x - anchor_x) ** 2 + (y - anchor_y) ** 2 > physics.leash**2)
-    keeps = free & (focus >= 0) & state.alive[jnp.maximum(focus, 0)] & ~led_away
+    keeps = free & (focus >= 0) & pick(state.alive, focus) & ~led_away
     reach = jnp.maximum(stats.range[a:], physics.scan)[:, None] + stats.radius[a:, None] + stats.radius[None, :a]
     turn = now % physics.scan_period
     looking = targeting.in_turn((x, y, reach, arena.theirs), turn, physics.scan_period)
@@ -167,7 +201,7 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     )
 
 
-def out_of_range(arena: Arena, state: BattleState) -> Bool[Array, " e"]:
+def out_of_range(arena: Arena, state: BattleState) -> Bool[Array, "e ..."]:
     """Which enemies would have to walk to attack their targets."""
     sight = combat.look(state.focus, state.x, state.y, state.alive, arena.stats.radius)
     return (sight.gap > arena.stats.range)[arena.n_allies :]
@@ -177,11 +211,11 @@ def toll(
     arena: Arena,
     state: BattleState,
     *,
-    victim: Int[Array, " n"],
-    hits: Float[Array, " n"],
-    bursts: Bool[Array, " n"],
+    victim: Int[Array, "n ..."],
+    hits: Float[Array, "n ..."],
+    bursts: Bool[Array, "n ..."],
     sweep: Sweep | None,
-    burnt: Int[Array, " n"],
+    burnt: Int[Array, "n ..."],
 ) -> Toll:
     """Add up what every unit takes in this tick.
 
@@ -224,7 +258,7 @@ def toll(
     return Toll(damage=damage, hits=count, by=by)
 
 
-def wound(arena: Arena, state: BattleState, toll: Toll, spent: Bool[Array, " n"], sight: Sight) -> BattleState:
+def wound(arena: Arena, state: BattleState, toll: Toll, spent: Bool[Array, "n ..."], sight: Sight) -> BattleState:
     """Subtract the damage, and add what heals.
 
     Args:
@@ -307,7 +341,7 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
     return dataclasses.replace(state, x=there.x, y=there.y, speed=speed if arena.has(Kind.MEDIVAC) else state.speed)
 
 
-def call_for_help(arena: Arena, state: BattleState) -> tuple[BattleState, Int[Array, " e"]]:
+def call_for_help(arena: Arena, state: BattleState) -> tuple[BattleState, Int[Array, "e ..."]]:
     """Enemies that were hit in the last step alert their friends, each only so often.
 
     Returns:
@@ -326,10 +360,5 @@ def call_for_help(arena: Arena, state: BattleState) -> tuple[BattleState, Int[Ar
             attacker=jnp.full_like(state.attacker, NOBODY),
             until_call=until_call,
         ),
-        jnp.where(state.alive[jnp.maximum(known, 0)], known, NOBODY),
+        jnp.where(pick(state.alive, known), known, NOBODY),
     )
-
-
-def part(rows: Rows, which: slice) -> Rows:
-    """Some units' rows of what has one for each."""
-    return jax.tree.map(lambda array: array[which], rows)

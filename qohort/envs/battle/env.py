@@ -23,6 +23,7 @@ from qohort.envs.battle.ordering import agent_order
 from qohort.envs.battle.orders import NOBODY, Order, Orders, given, side_by_side
 from qohort.envs.battle.permission import no_permission, permit
 from qohort.envs.battle.rewards import End
+from qohort.envs.battle.rows import part
 from qohort.envs.battle.scenario import Scenario
 from qohort.envs.battle.spawn import AbstractSpawn, Appeared, spawn
 from qohort.envs.battle.state import BattleState, Snapshot, muster
@@ -108,7 +109,7 @@ class Battle(AbstractEnv):
         orders, memory = self.opponent.begin(order_key, face.n_enemies)
         state = dataclasses.replace(
             state,
-            orders=side_by_side(engine.part(state.orders, slice(0, n)), orders),
+            orders=side_by_side(part(state.orders, slice(0, n)), orders),
             opponent=memory,
             facing=jnp.zeros(n, jnp.int32) if self.flags.conic_fov else None,
             permission=no_permission(n, face.n_enemies) if self.flags.hides_enemies else None,

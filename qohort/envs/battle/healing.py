@@ -5,6 +5,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from qohort.envs.battle.combat import Sight
 from qohort.envs.battle.orders import NOBODY
+from qohort.envs.battle.rows import numbers, pick
 from qohort.envs.battle.units import Stats
 
 MOST_ENERGY = 200.0
@@ -21,15 +22,15 @@ AUTOCAST_RANGE = 6.0
 
 
 def heal(
-    focus: Int[Array, " n"],
+    focus: Int[Array, "n ..."],
     sight: Sight,
-    energy: Float[Array, " n"],
-    health: Float[Array, " n"],
-    healing: Bool[Array, " n"],
+    energy: Float[Array, "n ..."],
+    health: Float[Array, "n ..."],
+    healing: Bool[Array, "n ..."],
     *,
     stats: Stats,
     to_edges: bool,
-) -> tuple[Float[Array, " n"], Float[Array, " n"], Bool[Array, " n"]]:
+) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."], Bool[Array, "n ..."]]:
     """Heal who is chosen, hurt, biological and near; of several healers of one unit, the first does.
 
     Args:
@@ -44,41 +45,43 @@ def heal(
     Returns:
         health given to each unit, energy used by each, and who heals now.
     """
-    who = jnp.maximum(focus, 0)
-    missing = (stats.health - health)[who]
+    number = numbers(len(focus), focus)
+    missing = pick(stats.health - health, focus)
     near = gap(sight, stats, to_edges) <= CAST_RANGE
     enough = energy >= jnp.where(healing, ENERGY_PER_POINT * HEAL_RATE, ENERGY_TO_START)
-    able = stats.heals & sight.valid & stats.biological[who] & (missing > 0) & near & enough
-    patient = able[:, None] & (focus[:, None] == jnp.arange(len(focus))[None, :])
+    able = stats.heals & sight.valid & pick(stats.biological, focus) & (missing > 0) & near & enough
+    patient = able[:, None] & (focus[:, None] == number[None, :])
     first = jnp.argmax(patient, axis=0)
-    chosen = able & (first[who] == jnp.arange(len(focus)))
+    chosen = able & (pick(first, focus) == number)
     points = jnp.where(chosen, jnp.minimum(HEAL_RATE, missing), 0.0)
     given = jnp.sum(jnp.where(patient, points[:, None], 0.0), axis=0)
     return given, points * ENERGY_PER_POINT, chosen
 
 
-def gap(sight: Sight, stats: Stats, to_edges: bool) -> Float[Array, " n"]:
+def gap(sight: Sight, stats: Stats, to_edges: bool) -> Float[Array, "n ..."]:
     """How far patients are for healing: from the healer's edge to the patient's, or else to its centre."""
     return sight.gap if to_edges else sight.distance - stats.radius
 
 
 def choose_patient(
-    focus: Int[Array, " n"],
-    x: Float[Array, " n"],
-    y: Float[Array, " n"],
-    health: Float[Array, " n"],
+    focus: Int[Array, "n ..."],
+    x: Float[Array, "n ..."],
+    y: Float[Array, "n ..."],
+    health: Float[Array, "n ..."],
     *,
     stats: Stats,
-) -> Int[Array, " n"]:
+) -> Int[Array, "n ..."]:
     """Whom the healers of one side heal unasked: whoever of their side within range has lost most, then the nearest.
 
     A healer stays with its patient while there is something to heal. Numbers are those within the side.
     """
     hurt = (health > 0) & (health < stats.health) & stats.biological
-    stays = (focus >= 0) & hurt[jnp.maximum(focus, 0)]
+    stays = (focus >= 0) & pick(hurt, focus)
     dx, dy = x[:, None] - x[None, :], y[:, None] - y[None, :]
     distance = jnp.sqrt(dx * dx + dy * dy)
-    able = stats.heals[:, None] & hurt[None, :] & (distance <= AUTOCAST_RANGE) & ~jnp.eye(len(x), dtype=bool)
+    number = numbers(len(x), x)
+    others = number[:, None] != number[None, :]
+    able = stats.heals[:, None] & hurt[None, :] & (distance <= AUTOCAST_RANGE) & others
     rank = jnp.where(able, 1e3 * (health / stats.health)[None, :] + distance, jnp.inf)
     found = jnp.where(jnp.any(able, axis=1), jnp.argmin(rank, axis=1).astype(focus.dtype), NOBODY)
     return jnp.where(stats.heals, jnp.where(stays, focus, found), focus)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.envs.battle.arena import FAR
+from qohort.envs.battle.rows import over, row
 from qohort.envs.battle.terrain import Terrain
 
 TINY = 1e-6
@@ -18,20 +19,20 @@ TINY = 1e-6
 class Place(eqx.Module):
     """Where units are, or want to be."""
 
-    x: Float[Array, "*rows n"]
-    y: Float[Array, "*rows n"]
+    x: Float[Array, "n ..."]
+    y: Float[Array, "n ..."]
 
 
 class Walk(eqx.Module):
     """Where units are going in this tick."""
 
-    dx: Float[Array, "*rows n"]
+    dx: Float[Array, "n ..."]
     """The step."""
-    dy: Float[Array, "*rows n"]
-    moving: Bool[Array, "*rows n"]
+    dy: Float[Array, "n ..."]
+    moving: Bool[Array, "n ..."]
 
 
-def heading(here: Place, goal: Place, terrain: Terrain, freely: Bool[Array, " n"]) -> Place:
+def heading(here: Place, goal: Place, terrain: Terrain, freely: Bool[Array, "n ..."]) -> Place:
     """The point to walk towards: the goal if the way is straight, else the next corner.
 
     Args:
@@ -54,13 +55,16 @@ def heading(here: Place, goal: Place, terrain: Terrain, freely: Bool[Array, " n"
 
 
 def pace(
-    speed: Float[Array, " n"], moving: Bool[Array, " n"], acceleration: Float[Array, " n"], most: Float[Array, " n"]
-) -> Float[Array, " n"]:
+    speed: Float[Array, "n ..."],
+    moving: Bool[Array, "n ..."],
+    acceleration: Float[Array, "n ..."],
+    most: Float[Array, "n ..."],
+) -> Float[Array, "n ..."]:
     """Speeds after a tick: fliers gather speed, walkers have theirs at once, and all stop at once."""
     return jnp.where(moving, jnp.minimum(speed + acceleration, most), 0.0)
 
 
-def step_towards(here: Place, to: Place, length: Float[Array, " n"], moving: Bool[Array, " n"]) -> Walk:
+def step_towards(here: Place, to: Place, length: Float[Array, "n ..."], moving: Bool[Array, "n ..."]) -> Walk:
     """A step of the given length towards a point, or as far as the point."""
     dx, dy = to.x - here.x, to.y - here.y
     distance = jnp.sqrt(dx * dx + dy * dy)
@@ -72,10 +76,10 @@ def push_apart(
     here: Place,
     walk: Walk,
     *,
-    room: Float[Array, "n n"],
-    friends: Float[Array, "n n"],
-    alive: Bool[Array, " n"],
-    fixed: Bool[Array, " n"],
+    room: Float[Array, "n n ..."],
+    friends: Float[Array, "n n ..."],
+    alive: Bool[Array, "n ..."],
+    fixed: Bool[Array, "n ..."],
     push: float,
     sidestep: float,
 ) -> Place:
@@ -94,23 +98,27 @@ def push_apart(
         push: the part of an overlap that is undone.
         sidestep: how fast a blocked unit goes round, in parts of its step.
     """
-    gone = jnp.where(alive, 0.0, -FAR)
-    dx, dy = here.x[:, None] - here.x[None, :], here.y[:, None] - here.y[None, :]
-    distance = jnp.sqrt(jnp.maximum(dx * dx + dy * dy, TINY))
-    overlap = jnp.maximum(room + gone[:, None] + gone[None, :] - distance, 0.0)
     to_foes = walk.moving.astype(jnp.float32)
     to_friends = jnp.where(fixed, to_foes, 1.0) - to_foes
-    mine = to_foes[None, :] + friends * to_friends[None, :]
-    other = to_foes[:, None] + friends * to_friends[:, None]
-    force = overlap / distance * (push * mine * (1.0 - 0.5 * other))
-    off_x, off_y = -jnp.sum(force * dx, axis=0), -jnp.sum(force * dy, axis=0)
+    gone = jnp.where(alive, 0.0, -FAR)
+
+    def pushed_by(number: Int[Array, ""]) -> tuple[Array, Array]:
+        dx, dy = here.x - row(here.x, number), here.y - row(here.y, number)
+        distance = jnp.sqrt(jnp.maximum(dx * dx + dy * dy, TINY))
+        overlap = jnp.maximum(room[number] + gone + row(gone, number) - distance, 0.0)
+        friend = friends[number]
+        mine, other = to_foes + friend * to_friends, row(to_foes, number) + friend * row(to_friends, number)
+        force = overlap / distance * (push * mine * (1.0 - 0.5 * other))
+        return force * dx, force * dy
+
+    off_x, off_y = over(len(gone), pushed_by, ("sum", "sum"))
     around_x, around_y = _around(walk, off_x, off_y, sidestep)
     return Place(x=here.x + off_x + around_x, y=here.y + off_y + around_y)
 
 
 def _around(
-    walk: Walk, off_x: Float[Array, " n"], off_y: Float[Array, " n"], sidestep: float
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    walk: Walk, off_x: Float[Array, "n ..."], off_y: Float[Array, "n ..."], sidestep: float
+) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."]]:
     """A step across the way for who is pushed back, to the side to which it is pushed already, else to the left."""
     length = jnp.sqrt(walk.dx * walk.dx + walk.dy * walk.dy)
     ahead_x, ahead_y = walk.dx / jnp.maximum(length, TINY), walk.dy / jnp.maximum(length, TINY)
@@ -120,7 +128,7 @@ def _around(
     return -ahead_y * lost, ahead_x * lost
 
 
-def keep_inside(to: Place, start: Place, terrain: Terrain, freely: Bool[Array, " n"]) -> Place:
+def keep_inside(to: Place, start: Place, terrain: Terrain, freely: Bool[Array, "n ..."]) -> Place:
     """Where units may be instead: inside the borders, and slid along walls.
 
     Args:
@@ -141,10 +149,10 @@ def keep_inside(to: Place, start: Place, terrain: Terrain, freely: Bool[Array, "
     )
 
 
-def _free(x: Float[Array, " n"], y: Float[Array, " n"], terrain: Terrain) -> Bool[Array, " n"]:
+def _free(x: Float[Array, "n ..."], y: Float[Array, "n ..."], terrain: Terrain) -> Bool[Array, "n ..."]:
     width, height = terrain.walkable.shape
     return terrain.walkable[_cell(x, width), _cell(y, height)]
 
 
-def _cell(position: Float[Array, " n"], size: int) -> Int[Array, " n"]:
+def _cell(position: Float[Array, "n ..."], size: int) -> Int[Array, "n ..."]:
     return jnp.clip(jnp.floor(position).astype(jnp.int32), 0, size - 1)

@@ -28,12 +28,12 @@ class Order(enum.IntEnum):
 class Orders(eqx.Module):
     """What units have been told to do; see `Order`."""
 
-    order: Int[Array, "*rows n"]
-    target: Int[Array, "*rows n"]
+    order: Int[Array, "n ..."]
+    target: Int[Array, "n ..."]
     """The unit that is attacked or healed, or `NOBODY`."""
-    x: Float[Array, "*rows n"]
+    x: Float[Array, "n ..."]
     """Where to, if it is a place."""
-    y: Float[Array, "*rows n"]
+    y: Float[Array, "n ..."]
 
 
 def given(orders: Orders, commands: Orders) -> Orders:

@@ -48,44 +48,44 @@ class Snapshot(eqx.Module):
 class BattleState(eqx.Module):
     """Everything that changes."""
 
-    kind: Int[Array, "*rows n"]
-    x: Float[Array, "*rows n"]
-    y: Float[Array, "*rows n"]
-    health: Float[Array, "*rows n"]
-    shield: Float[Array, "*rows n"]
-    energy: Float[Array, "*rows n"]
-    cooldown: Float[Array, "*rows n"]
-    speed: Float[Array, "*rows n"]
+    kind: Int[Array, "n ..."]
+    x: Float[Array, "n ..."]
+    y: Float[Array, "n ..."]
+    health: Float[Array, "n ..."]
+    shield: Float[Array, "n ..."]
+    energy: Float[Array, "n ..."]
+    cooldown: Float[Array, "n ..."]
+    speed: Float[Array, "n ..."]
     """Of fliers, which gather it."""
-    calm: Float[Array, "*rows n"]
+    calm: Float[Array, "n ..."]
     """Ticks since the last damage."""
-    bursting: Bool[Array, "*rows n"]
+    bursting: Bool[Array, "n ..."]
     """Who was killed in the last tick and explodes in the next."""
-    healing: Bool[Array, "*rows n"]
+    healing: Bool[Array, "n ..."]
     attack: Attack
     sweep: Sweep | None
     """Only where there can be a Colossus."""
     orders: Orders
-    focus: Int[Array, "*rows n"]
+    focus: Int[Array, "n ..."]
     """Whom a unit attacks or heals."""
-    anchor_x: Float[Array, "*rows n"]
+    anchor_x: Float[Array, "n ..."]
     """Where it was when it chose its target."""
-    anchor_y: Float[Array, "*rows n"]
-    attacker: Int[Array, "*rows e"]
+    anchor_y: Float[Array, "n ..."]
+    attacker: Int[Array, "e ..."]
     """Who hit each enemy in this step, or `NOBODY`."""
-    until_call: Float[Array, "*rows e"]
+    until_call: Float[Array, "e ..."]
     """Ticks until an enemy may call for help again."""
-    last_action: Int[Array, "*rows A"]
-    step: Int[Array, "*rows"]
-    ended: Bool[Array, "*rows"]
+    last_action: Int[Array, "A ..."]
+    step: Int[Array, "..."]
+    ended: Bool[Array, "..."]
     """Won, lost or drawn already; what happens after that is not paid."""
-    facing: Int[Array, "*rows A"] | None
+    facing: Int[Array, "A ..."] | None
     permission: Permission | None
     opponent: Any
     """What the opponent remembers."""
 
     @property
-    def alive(self) -> Bool[Array, "*rows n"]:
+    def alive(self) -> Bool[Array, "n ..."]:
         return self.health > 0
 
 

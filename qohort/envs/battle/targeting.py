@@ -5,16 +5,13 @@ hit, those first that could harm it. It stays with its target until that is dead
 calls for help, and gives up when it has been led too far away.
 """
 
-from typing import TypeVar
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from qohort.envs.battle.arena import Meeting
 from qohort.envs.battle.orders import NOBODY
-
-Rows = TypeVar("Rows")
+from qohort.envs.battle.rows import Rows, numbers, over, pick, row
 
 UNTHREATENING = 64.0
 """What is added to the distance of a target that cannot harm: more than the length of a map."""
@@ -23,15 +20,15 @@ SPAN = 128.0
 
 
 def nearest(
-    x: Float[Array, " a"],
-    y: Float[Array, " a"],
-    to_x: Float[Array, " v"],
-    to_y: Float[Array, " v"],
+    x: Float[Array, "a ..."],
+    y: Float[Array, "a ..."],
+    to_x: Float[Array, "v ..."],
+    to_y: Float[Array, "v ..."],
     *,
-    reach: Float[Array, "*a v"],
-    wanted: Bool[Array, "*a v"],
-    penalty: Float[Array, "*a v"],
-) -> Int[Array, " a"]:
+    reach: Float[Array, "..."],
+    wanted: Bool[Array, "..."],
+    penalty: Float[Array, "..."],
+) -> Int[Array, "a ..."]:
     """The nearest wanted unit within reach, or `NOBODY`; of equally near ones the first.
 
     Distance and number are packed into one integer: the smallest of integers is found several times faster than where
@@ -47,25 +44,28 @@ def nearest(
         penalty: added to distances.
     """
     bits = (len(to_x) - 1).bit_length()
-    dx, dy = to_x[:, None] - x[None, :], to_y[:, None] - y[None, :]
-    distance = jnp.sqrt(dx * dx + dy * dy)
-    steps = ((distance + penalty.T) * (2.0 ** (30 - bits) / SPAN)).astype(jnp.int32)
-    packed = (steps << bits) + jnp.arange(len(to_x), dtype=jnp.int32)[:, None]
     none = jnp.iinfo(jnp.int32).max
-    best = jnp.min(jnp.where(wanted.T & (distance <= reach.T), packed, none), axis=0)
+
+    def packed(number: Int[Array, ""]) -> tuple[Array]:
+        dx, dy = row(to_x, number) - x, row(to_y, number) - y
+        distance = jnp.sqrt(dx * dx + dy * dy)
+        steps = ((distance + penalty[:, number]) * (2.0 ** (30 - bits) / SPAN)).astype(jnp.int32)
+        return (jnp.where(wanted[:, number] & (distance <= reach[:, number]), (steps << bits) + number, none),)
+
+    best = over(len(to_x), packed, ("min",))[0]
     return jnp.where(best < none, best & ((1 << bits) - 1), NOBODY)
 
 
 def scan(
-    x: Float[Array, " a"],
-    y: Float[Array, " a"],
-    to_x: Float[Array, " v"],
-    to_y: Float[Array, " v"],
+    x: Float[Array, "a ..."],
+    y: Float[Array, "a ..."],
+    to_x: Float[Array, "v ..."],
+    to_y: Float[Array, "v ..."],
     *,
-    reach: Float[Array, "a v"],
+    reach: Float[Array, "a v ..."],
     meeting: Meeting,
-    alive: Bool[Array, " v"],
-) -> Int[Array, " a"]:
+    alive: Bool[Array, "v ..."],
+) -> Int[Array, "a ..."]:
     """Whom a unit without a target takes."""
     return nearest(
         x,
@@ -80,12 +80,12 @@ def scan(
 
 def in_turn(rows: Rows, turn: Int[Array, ""], period: int) -> Rows:
     """Every `period`-th of the rows: those whose turn it is."""
-    return jax.tree.map(lambda row: jax.lax.dynamic_index_in_dim(_dealt_out(row, period), turn, 1, keepdims=False), rows)
+    return jax.tree.map(lambda row: _dealt_out(row, period)[:, turn], rows)
 
 
-def back_in_line(found: Int[Array, " m"], turn: Int[Array, ""], period: int, n: int) -> Int[Array, " n"]:
+def back_in_line(found: Int[Array, "m ..."], turn: Int[Array, ""], period: int, n: int) -> Int[Array, "n ..."]:
     """What those found whose turn it is, in a row of all `n`; `NOBODY` for the others."""
-    return jnp.where(jnp.arange(n) % period == turn, jnp.repeat(found, period)[:n], NOBODY)
+    return jnp.where(numbers(n, found) % period == turn, jnp.repeat(found, period, axis=0)[:n], NOBODY)
 
 
 def _dealt_out(row: Shaped[Array, "n *rest"], period: int) -> Shaped[Array, "m period *rest"]:
@@ -95,14 +95,14 @@ def _dealt_out(row: Shaped[Array, "n *rest"], period: int) -> Shaped[Array, "m p
 
 
 def answer_calls(
-    x: Float[Array, " e"],
-    y: Float[Array, " e"],
-    calls: Bool[Array, " e"],
-    attacker: Int[Array, " e"],
+    x: Float[Array, "e ..."],
+    y: Float[Array, "e ..."],
+    calls: Bool[Array, "e ..."],
+    attacker: Int[Array, "e ..."],
     *,
     radius: float,
-) -> Int[Array, " e"]:
+) -> Int[Array, "e ..."]:
     """Whom a unit hears of: the attacker of the first friend near it that calls, or `NOBODY`."""
     dx, dy = x[:, None] - x[None, :], y[:, None] - y[None, :]
     heard = calls[None, :] & (dx * dx + dy * dy <= radius * radius)
-    return jnp.where(jnp.any(heard, axis=1), attacker[jnp.argmax(heard, axis=1)], NOBODY)
+    return jnp.where(jnp.any(heard, axis=1), pick(attacker, jnp.argmax(heard, axis=1)), NOBODY)
