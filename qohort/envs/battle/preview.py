@@ -41,7 +41,7 @@ HEAD = 0.8
 """The length of its head."""
 RING = 1.0
 
-Path = Float[np.ndarray, "p 2"]
+Path = Float[np.ndarray, "_ 2"]
 
 
 def preview(battle: str | Scenario, *, seed: int = 0) -> Scene:
@@ -53,7 +53,7 @@ def preview(battle: str | Scenario, *, seed: int = 0) -> Scene:
     """
     scenario = checked(catalogue.named(battle) if isinstance(battle, str) else battle)
     ground = terrain.named(scenario.terrain)
-    begins = spawn(scenario, ground)(jax.random.key(seed))
+    begins = jax.jit(spawn(scenario, ground).__call__)(jax.random.key(seed))
     kinds, places = np.asarray(begins.kind), np.stack([begins.x, begins.y], axis=1)
     route = _route(scenario, ground, places[: scenario.n_allies])
     return Scene(
@@ -208,7 +208,7 @@ class _Box(NamedTuple):
         return not (apart or self.bottom >= other.top or self.top <= other.bottom)
 
 
-def _square(middle: Sequence[float] | Path, half: float) -> _Box:
+def _square(middle: Sequence[float] | Float[np.ndarray, " 2"], half: float) -> _Box:
     x, y = float(middle[0]), float(middle[1])
     return _Box(x - half, y - half, x + half, y + half)
 

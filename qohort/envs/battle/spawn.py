@@ -1,6 +1,8 @@
 """Who appears where when an episode begins."""
 
 import abc
+import math
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -10,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.battle.formation import GAP, formations, spiral
 from qohort.envs.battle.scenario import RandomTeams, Scenario
-from qohort.envs.battle.starts import Points, drawn_team, mirrored_points, surrounded_points
+from qohort.envs.battle.starts import GROUPS, Points, drawn_team, mirrored_points, surrounded_points
 from qohort.envs.battle.terrain import Terrain
 from qohort.envs.battle.units import LIBERTY
 from qohort.errors import QohortError
@@ -160,28 +162,43 @@ class RandomSpawn(AbstractSpawn):
         )
 
     def __call__(self, key: PRNGKeyArray) -> Appeared:
-        key_allies, key_extra, key_mode, key_mirrored, key_around, key_stray = jax.random.split(key, 6)
-        team = drawn_team(key_allies, self.weights, self.alone, self.allies)
-        extra = drawn_team(key_extra, self.weights, self.alone, max(self.enemies - self.allies, 1))
-        which = jnp.concatenate([team, jnp.concatenate([team, extra])[: self.enemies]])
+        more, n = max(self.enemies - self.allies, 0), self.allies + self.enemies
+        shapes = [
+            (),
+            (self.allies,),
+            (),
+            (more,),
+            (2, self.allies + more),
+            (),
+            (),
+            (self.enemies,),
+            (GROUPS,),
+            (GROUPS,),
+        ]
+        shapes.append((2, n if self.spread > 0 else 0))
+        first, team, first_more, extra, mirror, mode, groups, members, diagonals, near, stray = _uniforms(key, shapes)
+        which = drawn_team(team, first, self.weights, self.alone)
+        if more:
+            others = drawn_team(extra, first_more, self.weights, self.alone)
+            which = jnp.concatenate([which, which, others])
+        else:
+            which = jnp.concatenate([which, which[: self.enemies]])
         size, flies = self.separation[which] + GAP / 2, self.flies[which]
-        x, y = self._surrounding(key_around, size, flies)
-        mirrored = mirrored_points(key_mirrored, self.allies, self.enemies, self.ground.size)
-        around = jax.random.bernoulli(key_mode, self.surrounded)
-        x, y = jnp.where(around, x, mirrored.x), jnp.where(around, y, mirrored.y)
+        around = surrounded_points(groups, members, diagonals, near, allies=self.allies, size=self.ground.size)
+        x, y = self._in_honeycombs(around, size, flies)
+        mirrored = mirrored_points(mirror, self.allies, self.enemies, self.ground.size)
+        x, y = (jnp.where(mode < self.surrounded, *pair) for pair in ((x, mirrored.x), (y, mirrored.y)))
         if self.spread > 0:
-            stray = jax.random.uniform(key_stray, (2, len(x)), minval=-self.spread, maxval=self.spread)
-            x, y = x + stray[0], y + stray[1]
+            x, y = x + (2 * stray[0] - 1) * self.spread, y + (2 * stray[1] - 1) * self.spread
         x, y = self.ground.onto(x, y, flies)
         for _ in range(PUSHES):
             x, y = self.ground.onto(*_pushed_apart(x, y, size, flies), flies)
         return Appeared(kind=self.table[which], x=x, y=y)
 
-    def _surrounding(
-        self, key: PRNGKeyArray, size: Float[Array, " n"], flies: Bool[Array, " n"]
+    def _in_honeycombs(
+        self, points: Points, size: Float[Array, " n"], flies: Bool[Array, " n"]
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """Honeycombs around the points of surrounded starts."""
-        points = surrounded_points(key, self.allies, self.enemies, self.ground.size)
+        """Places around the points of surrounded starts."""
         together = points.group[:, None] == points.group[None, :]
         neighbours = together & (flies[:, None] == flies[None, :])
         rank = jnp.sum(jnp.tril(neighbours, -1), axis=1)
@@ -190,6 +207,13 @@ class RandomSpawn(AbstractSpawn):
         extent = jnp.linalg.norm(offset, axis=1) + size
         radius = jnp.max(jnp.where(together, extent[None, :], 0.0), axis=1)
         return _standing_clear(points, offset, radius, self.allies, self.ground)
+
+
+def _uniforms(key: PRNGKeyArray, shapes: Sequence[tuple[int, ...]]) -> list[Float[Array, "..."]]:
+    """Numbers from 0 to below 1, drawn at once: each call for random numbers takes time, above all to compile."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    parts = jnp.split(jax.random.uniform(key, (int(ends[-1]),)), ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _standing_clear(

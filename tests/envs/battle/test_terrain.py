@@ -212,7 +212,7 @@ def test_zerglings_go_round_the_cliff_of_the_ravine():
 
 
 def test_unknown_names_get_a_sentence():
-    with pytest.raises(QohortError, match="no terrain called 'ravin'. Did you mean 'ravine'"):
+    with pytest.raises(QohortError, match=r"no terrain called 'ravin'\. Did you mean 'ravine'"):
         terrain.named("ravin")
     with pytest.raises(QohortError, match="some of them walkable"):
         terrain.from_grid(jnp.zeros((4, 4), bool))
