@@ -60,7 +60,9 @@ def battle(
 def _fought(name: str, scenario: Scenario | str | pathlib.Path | None) -> Scenario:
     if scenario is None:
         if not name:
-            raise QohortError("battle/custom: the option `scenario` is needed: a Scenario, or a JSON file that holds one.")
+            raise QohortError(
+                "battle/custom: the option `scenario` is needed: a Scenario, or a JSON file that holds one."
+            )
         return catalogue.named(name)
     if name:
         raise QohortError(f"battle/{name} is a map of its own; give `scenario` to battle/custom instead.")

@@ -133,7 +133,8 @@ LIBERTY: dict[Kind, Unit] = {
     ),
     Kind.COLOSSUS: Unit(
         health=200, shield=150, armour=1, armoured=True, walks_cliffs=True, beams=True, speed=2.25, radius=1.0,
-        separation=0.75, sight=10, damage=20, strikes=2, period=2.2, range=6, slop=0, damage_point=0.0832, bonus_light=True,
+        separation=0.75, sight=10, damage=20, strikes=2, period=2.2, range=6, slop=0, damage_point=0.0832,
+        bonus_light=True,
     ),
     Kind.ZERGLING: Unit(
         health=35, light=True, biological=True, regenerates=_ZERG_REGENERATION, speed=2.9531, radius=0.375,
