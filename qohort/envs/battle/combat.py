@@ -22,14 +22,10 @@ SHIELD_RATE = 0.125
 BLAST_RADIUS = 2.2
 BLAST_ON_STRUCTURE = 80.0
 BEAM_DELAY = 6.0
-"""Ticks from a Colossus's shot to the damage on its target."""
+"""Ticks from a Colossus's shot to the damage."""
 BEAM_HALF = 1.25
 """Half the length of the line that its beams sweep."""
 BEAM_WIDTH = 0.15
-BEAM_SPEED = 0.5
-"""Cells per tick, along that line."""
-BURN_DELAY = 4.0
-"""Ticks from a beam's passing to its damage."""
 
 
 class Attack(eqx.Module):
@@ -263,56 +259,48 @@ def blast(
     return jnp.sum(jnp.where(inside, damage, 0.0), axis=0), jnp.sum(jnp.where(armoured, 1.0, 0.0), axis=0)
 
 
-class Sweep(eqx.Module):
-    """The line that a Colossus's two beams sweep, one from each end."""
+class Shot(eqx.Module):
+    """Where units stand and where their targets do."""
 
-    x: Float[Array, "n ..."]
-    """Its middle: where the target stood."""
-    y: Float[Array, "n ..."]
-    along_x: Float[Array, "n ..."]
-    """A unit vector along it, across the line of fire."""
-    along_y: Float[Array, "n ..."]
-    age: Float[Array, "n ..."]
-    """Ticks since the shot; infinite if there was none."""
-
-
-def aim(
-    sweep: Sweep, shoots: Bool[Array, "n ..."], x: Float[Array, "n ..."], y: Float[Array, "n ..."], sight: Sight
-) -> Sweep:
-    """Lay the line through the target of whoever shoots now; other lines grow older."""
-    length = jnp.maximum(sight.distance, 1e-6)
-    return Sweep(
-        x=jnp.where(shoots, x + sight.dx, sweep.x),
-        y=jnp.where(shoots, y + sight.dy, sweep.y),
-        along_x=jnp.where(shoots, -sight.dy / length, sweep.along_x),
-        along_y=jnp.where(shoots, sight.dx / length, sweep.along_y),
-        age=jnp.where(shoots, 0.0, sweep.age + 1.0),
-    )
+    x: Float[Array, "a ..."]
+    y: Float[Array, "a ..."]
+    to_x: Float[Array, "a ..."]
+    to_y: Float[Array, "a ..."]
 
 
 def burn(
-    sweep: Sweep,
+    beams: Float[Array, "a ..."],
     target: Int[Array, "a ..."],
+    shot: Shot,
     x: Float[Array, "v ..."],
     y: Float[Array, "v ..."],
     *,
     reach: Float[Array, "v ..."],
     grounded: Bool[Array, "v ..."],
 ) -> Float[Array, "a v ..."]:
-    """How many beams of each Colossus do their damage now, to each unit but its target.
+    """How many beams of each Colossus do damage now to each unit but its target: all, or none.
 
-    A beam is at the end of the line when it is shot, and its damage follows it at a distance of some ticks. It hits
-    who is near the point that it passes; both beams pass the middle at the same time.
+    They sweep a line across the line of fire. In the game each passes along it in 5 ticks, one from each end, and burns
+    4 ticks later whom it has passed. Here they burn all at once, with the target, and the line goes with the target.
+
+    Args:
+        beams: how many of each unit do damage.
+        target: who is hit otherwise.
+        shot: of each unit at its target.
+        x: of those who may be hit.
+        y: likewise.
+        reach: how far beyond the line their centres may be.
+        grounded: who can be hit.
     """
-    dx, dy = x[None, :] - sweep.x[:, None], y[None, :] - sweep.y[:, None]
-    along = jnp.clip(dx * sweep.along_x[:, None] + dy * sweep.along_y[:, None], -BEAM_HALF, BEAM_HALF)
-    off_x, off_y = dx - along * sweep.along_x[:, None], dy - along * sweep.along_y[:, None]
+    fire_x, fire_y = shot.to_x - shot.x, shot.to_y - shot.y
+    length = jnp.maximum(jnp.sqrt(fire_x * fire_x + fire_y * fire_y), 1e-6)
+    along_x, along_y = -fire_y / length, fire_x / length
+    dx, dy = x[None, :] - shot.to_x[:, None], y[None, :] - shot.to_y[:, None]
+    along = jnp.clip(dx * along_x[:, None] + dy * along_y[:, None], -BEAM_HALF, BEAM_HALF)
+    off_x, off_y = dx - along * along_x[:, None], dy - along * along_y[:, None]
     near = off_x * off_x + off_y * off_y <= (BEAM_WIDTH + reach[None, :]) ** 2
     hit = near & grounded[None, :] & (target[:, None] != numbers(len(x), x)[None, :])
-    age = sweep.age[:, None] - BURN_DELAY
-    from_left, from_right = (BEAM_HALF + along) / BEAM_SPEED, (BEAM_HALF - along) / BEAM_SPEED
-    passes = [((age - 1.0 < time) & (time <= age)).astype(jnp.float32) for time in (from_left, from_right)]
-    return jnp.where(hit, passes[0] + passes[1], 0.0)
+    return jnp.where(hit, beams[:, None], 0.0)
 
 
 def recover(

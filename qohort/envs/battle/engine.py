@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.battle import combat, healing, movement, targeting
 from qohort.envs.battle.arena import Arena
-from qohort.envs.battle.combat import Sight, Sweep
+from qohort.envs.battle.combat import Shot, Sight
 from qohort.envs.battle.movement import Place
 from qohort.envs.battle.orders import NOBODY, Order, Orders, side_by_side
 from qohort.envs.battle.rows import numbers, part, pick
@@ -126,12 +126,9 @@ def tick(
     attack, at_once = combat.launch(attack, strikes, sight, stats)
     hits = jnp.where(lands, jnp.where(stats.beams, stats.strikes, 1.0), at_once.astype(jnp.float32))
     victim = jnp.where(lands, attack.launched_at, attack.prey)
-    sweep = None
-    if state.sweep is not None:
-        sweep = combat.aim(state.sweep, strikes & stats.beams, state.x, state.y, sight)
     bursts = (strikes & stats.explodes & alive) | state.bursting
-    taken = toll(arena, state, victim=victim, hits=hits, bursts=bursts, sweep=sweep, burnt=attack.launched_at)
-    state = dataclasses.replace(state, attack=attack, cooldown=cooldown, sweep=sweep)
+    taken = toll(arena, state, victim=victim, hits=hits, bursts=bursts)
+    state = dataclasses.replace(state, attack=attack, cooldown=cooldown)
     state = wound(arena, state, taken, strikes & stats.explodes, sight)
     return move(arena, state, sight)
 
@@ -214,8 +211,6 @@ def toll(
     victim: Int[Array, "n ..."],
     hits: Float[Array, "n ..."],
     bursts: Bool[Array, "n ..."],
-    sweep: Sweep | None,
-    burnt: Int[Array, "n ..."],
 ) -> Toll:
     """Add up what every unit takes in this tick.
 
@@ -225,11 +220,10 @@ def toll(
         victim: whom each unit's weapon hits now.
         hits: how often; 0 for most.
         bursts: which Banelings explode.
-        sweep: where Colossi's beams are, if there can be any.
-        burnt: the target of each Colossus, which its beams hit otherwise.
     """
     a, n, stats = arena.n_allies, len(state.x), arena.stats
     ours, theirs, sums = slice(0, a), slice(a, n), []
+    shot = Shot(x=state.x, y=state.y, to_x=pick(state.x, victim), to_y=pick(state.y, victim))
     for side, other, meeting in ((theirs, ours, arena.theirs), (ours, theirs, arena.ours)):
         offset = other.start
         damage, count = combat.dealt(victim[side] - offset, hits[side], meeting.strength)
@@ -246,11 +240,16 @@ def toll(
                 structure=stats.structure[other],
             )
             damage, count = damage + blown, count + times
-        if sweep is not None:
+        if arena.has(Kind.COLOSSUS):
             beams = combat.burn(
-                part(sweep, side), burnt[side] - offset, state.x[other], state.y[other], reach=reach, grounded=grounded
+                jnp.where(stats.beams[side], hits[side], 0.0),
+                victim[side] - offset,
+                part(shot, side),
+                state.x[other],
+                state.y[other],
+                reach=reach,
+                grounded=grounded,
             )
-            beams = jnp.where(stats.beams[side, None], beams, 0.0)
             damage, count = damage + jnp.sum(beams * meeting.strength, axis=0), count + jnp.sum(beams, axis=0)
         sums.append((damage, count))
     damage, count = (jnp.concatenate(sides) for sides in zip(*sums, strict=True))

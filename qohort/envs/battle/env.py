@@ -105,7 +105,7 @@ class Battle(AbstractEnv):
         """The first state of a battle between these units, which stand in the order of the agents and enemies."""
         face, n = self.face, self.face.n_allies
         stats = self._arena(units.kind).stats
-        state = muster(units.kind, units.x, units.y, stats=stats, n_allies=n, beams=Kind.COLOSSUS in self.kinds)
+        state = muster(units.kind, units.x, units.y, stats=stats, n_allies=n)
         orders, memory = self.opponent.begin(order_key, face.n_enemies)
         state = dataclasses.replace(
             state,

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from qohort.envs.battle.combat import Attack, Sweep
+from qohort.envs.battle.combat import Attack
 from qohort.envs.battle.healing import FIRST_ENERGY
 from qohort.envs.battle.orders import NOBODY, Order, Orders
 from qohort.envs.battle.permission import Permission
@@ -63,8 +63,6 @@ class BattleState(eqx.Module):
     """Who was killed in the last tick and explodes in the next."""
     healing: Bool[Array, "n ..."]
     attack: Attack
-    sweep: Sweep | None
-    """Only where there can be a Colossus."""
     orders: Orders
     focus: Int[Array, "n ..."]
     """Whom a unit attacks or heals."""
@@ -96,7 +94,6 @@ def muster(
     *,
     stats: Stats,
     n_allies: int,
-    beams: bool,
 ) -> BattleState:
     """A battle that has not begun: everyone in full health, with nothing to do.
 
@@ -106,7 +103,6 @@ def muster(
         y: likewise.
         stats: what the kinds mean.
         n_allies: how many are allies.
-        beams: whether there can be a Colossus.
     """
     n = len(kind)
     zero, nobody, never = jnp.zeros(n), jnp.full(n, NOBODY, jnp.int32), jnp.full(n, jnp.inf, jnp.float32)
@@ -123,7 +119,6 @@ def muster(
         bursting=jnp.zeros(n, bool),
         healing=jnp.zeros(n, bool),
         attack=Attack(windup=never, prey=nobody, flight=never, launched_at=nobody),
-        sweep=Sweep(x=zero, y=zero, along_x=zero, along_y=zero, age=never) if beams else None,
         orders=Orders(order=jnp.full(n, Order.STOP, jnp.int32), target=nobody, x=x, y=y),
         focus=nobody,
         anchor_x=x,

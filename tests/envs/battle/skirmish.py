@@ -131,7 +131,7 @@ def _set_up(
     units: Appeared, stats: Stats, terrain: Terrain, *, n_allies: int, kinds: frozenset[Kind], physics: Physics
 ) -> tuple[Arena, BattleState]:
     rules = arena(units.kind, n_allies, kinds=sorted(kinds), table=stats, terrain=terrain, physics=physics)
-    state = muster(units.kind, units.x, units.y, stats=rules.stats, n_allies=n_allies, beams=rules.has(Kind.COLOSSUS))
+    state = muster(units.kind, units.x, units.y, stats=rules.stats, n_allies=n_allies)
     return rules, state
 
 
