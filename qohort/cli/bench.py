@@ -8,6 +8,7 @@ from qohort.errors import QohortError
 
 BENCHES: dict[str, tuple[str, str]] = {
     "learner": ("qohort.bench.learner:main", "one update at the sizes of four maps, beside a PyMARL-style learner"),
+    "simulator": ("qohort.bench.simulator:main", "battles played at once, beside SMAX"),
 }
 
 
