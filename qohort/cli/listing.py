@@ -45,7 +45,10 @@ def _algorithms() -> Table:
 
 def _environments() -> Table:
     table = _table("Environments", "name", "agents", "actions", "obs", "state", "limit", "reward")
+    table.caption, table.caption_justify = "Battles are listed by `qohort list maps`.", "left"
     for name in names():
+        if name.startswith("battle/"):
+            continue
         spec = make(name).spec
         sizes = (spec.n_agents, spec.n_actions, spec.obs_size, spec.state_size, spec.limit)
         table.add_row(name, *map(str, sizes), spec.reward)
@@ -58,6 +61,7 @@ def _maps() -> Table:
         table.add_row(
             f"battle/{name}", battle.terrain, roster.allies(battle), roster.enemies(battle), str(battle.limit)
         )
+    table.add_row("battle/custom", "any", "a scenario of your own:", "a JSON file", "any")
     return table
 
 

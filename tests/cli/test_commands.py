@@ -45,6 +45,30 @@ def test_list_shows_everything(qohort):
     assert "games/relay" not in qohort("list", "algorithms").out
 
 
+def test_list_maps_shows_all_battles(qohort):
+    out = qohort("list", "maps").out
+    for words in ("battle/3m", "battle/2c_vs_64zg", "battle/zerg_20_vs_23", "64 Zerglings", "ravine", "400"):
+        assert words in out
+    assert "games/relay" not in out
+
+
+def test_preview_draws_a_battle(qohort, tmp_path):
+    for name in ("battle/3m", "3m"):
+        answer = qohort("preview", name, "--out", tmp_path / "3m.png", "--width", "200")
+        assert answer.code == 0
+        assert answer.out.strip() == str(tmp_path / "3m.png")
+        assert (tmp_path / "3m.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_preview_draws_a_scenario_of_one_s_own(qohort, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    group = {"kind": "marine", "count": 2, "at": [9, 16]}
+    text = {"name": "mine", "limit": 9, "terrain": "band", "allies": [group], "enemies": [group], "plan": "hold"}
+    (tmp_path / "own.json").write_text(json.dumps(text))
+    assert qohort("preview", "own.json").code == 0
+    assert (tmp_path / "mine.png").exists()
+
+
 def test_train_finishes_and_then_says_so(qohort, tmp_path):
     first = qohort(*TRAIN, *SMALL, "--root", tmp_path)
     assert first.code == 0
