@@ -134,7 +134,7 @@ def preset(name: str, world: str, which: str | None = None) -> Preset:
     mixer = MIXERS.get(name)
     if mixer is None:
         raise QohortError(unknown("algorithm", name, MIXERS))
-    which = which or WORLD_DEFAULTS.get(world, "paper")
+    which = which or WORLD_DEFAULTS.get(world.partition("?")[0], "paper")
     if which not in PRESETS:
         raise QohortError(unknown("preset", which, PRESETS))
     return PRESETS[which](mixer)

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -76,9 +77,13 @@ def make(name: str, /, **options: Any) -> AbstractEnv:
 
     Args:
         name: a built-in or registered name, or `module:factory` for a factory that can be imported (also
-            from the current directory).
+            from the current directory). Options may be part of it: `battle/3m?spread=0.5&reward_sparse=true`.
         **options: the factory's arguments.
     """
+    name, written = _split(name)
+    for option in written.keys() & options.keys():
+        raise QohortError(f"{name}: the option {option!r} is given twice, in the name and beside it.")
+    options = {**written, **options}
     fixed: Mapping[str, Any] = {}
     if name in _registered:
         factory = _registered[name]
@@ -96,6 +101,28 @@ def make(name: str, /, **options: Any) -> AbstractEnv:
             "qohort.envs.AbstractEnv."
         )
     return env
+
+
+def base(name: str) -> str:
+    """A world's name without options."""
+    return name.partition("?")[0]
+
+
+def _split(name: str) -> tuple[str, dict[str, Any]]:
+    """A name, and the options that are written behind it; what is no JSON is a text."""
+    name, _, query = name.partition("?")
+    options = {}
+    for part in query.split("&") if query else ():
+        option, equals, value = part.partition("=")
+        if not option or not equals:
+            raise QohortError(
+                f"{name}: {part!r} is no option; they are written as in 'battle/3m?spread=0.5&reward_sparse=true'."
+            )
+        try:
+            options[option] = json.loads(value)
+        except json.JSONDecodeError:
+            options[option] = value
+    return name, options
 
 
 def _imported(target: str) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import jax
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs import AbstractEnv, make
 from qohort.envs.check import check_form
-from qohort.envs.registry import BUILT_IN
+from qohort.envs.registry import BUILT_IN, base
 from qohort.replay.memory import check_memory
 from qohort.training.interrupt import Interrupt
 from qohort.training.programs import Programs
@@ -55,7 +55,7 @@ def train(
     """
     run = run or Run()
     env = make(world) if isinstance(world, str) else world
-    if not (isinstance(world, str) and world in BUILT_IN):  # those are checked by the tests
+    if not (isinstance(world, str) and base(world) in BUILT_IN):  # those are checked by the tests
         check_form(env)
     world_name = world if isinstance(world, str) else env.spec.name
     grid = grid_of(run, algorithm.environments)

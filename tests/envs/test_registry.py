@@ -117,3 +117,22 @@ def test_what_a_module_misses_is_not_taken_for_the_module(folder):
 def test_half_a_target(target):
     with pytest.raises(QohortError, match="not of the form `module:factory`"):
         make(target)
+
+
+def test_options_may_be_written_behind_the_name():
+    assert make("games/penalty?k=-3.0").payoff.min() == -3.0
+    battle = make("battle/3m?spread=0.5&reward_sparse=true&data=lotv")
+    assert (battle.physics.spread, battle.flags.reward_sparse) == (0.5, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("games/penalty?k", {}, "'k' is no option"),
+        ("games/penalty?q=1", {}, "there is no option 'q'"),
+        ("games/penalty?k=-3.0", {"k": -4.0}, "'k' is given twice"),
+    ],
+)
+def test_options_that_cannot_be_read_are_told(name, options, words):
+    with pytest.raises(QohortError, match=words):
+        make(name, **options)

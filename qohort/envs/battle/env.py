@@ -17,6 +17,7 @@ from qohort.envs.battle.arena import Arena, Physics, arena
 from qohort.envs.battle.commands import commands, turned
 from qohort.envs.battle.face import Face, kinds_of
 from qohort.envs.battle.flags import Flags
+from qohort.envs.battle.landscape import bounds, landscape
 from qohort.envs.battle.observe import observe
 from qohort.envs.battle.opponent import AbstractOpponent, of_plan
 from qohort.envs.battle.ordering import agent_order
@@ -25,11 +26,13 @@ from qohort.envs.battle.permission import no_permission, permit
 from qohort.envs.battle.rewards import End
 from qohort.envs.battle.rows import part
 from qohort.envs.battle.scenario import Scenario
+from qohort.envs.battle.scene import scene
 from qohort.envs.battle.spawn import AbstractSpawn, Appeared, spawn
 from qohort.envs.battle.state import BattleState, Snapshot, muster
 from qohort.envs.battle.terrain import Terrain
-from qohort.envs.battle.units import TICKS_PER_STEP, Data, Kind, Stats, table
+from qohort.envs.battle.units import TICKS_PER_STEP, Data, Kind, Stats, stats_of, table
 from qohort.envs.battle.visibility import seen_places
+from qohort.scene import Layer, Scene
 from qohort.spec import EnvSpec, Observation, Outcome
 
 METRICS = ("won", "dead_allies", "dead_enemies", "timeout")
@@ -50,6 +53,8 @@ class Battle(AbstractEnv):
     """What the units are, if that is the same in all episodes."""
     largest: Float[Array, ""]
     """The return of a win, before scaling."""
+    ground: tuple[Layer, ...]
+    """The terrain, drawn."""
     kinds: tuple[Kind, ...] = eqx.field(static=True)
     physics: Physics = eqx.field(static=True)
 
@@ -77,6 +82,7 @@ class Battle(AbstractEnv):
         self.scenario, self.flags, self.physics, self.terrain, self.table = scenario, flags, physics, terrain, stats
         self.face = Face(scenario, flags, stats=stats, pathing=terrain.pathing, height=terrain.height)
         self.spawn = spawn(scenario, terrain, spread=physics.spread)
+        self.ground = landscape(terrain)
         self.opponent = of_plan(scenario.plan) if opponent is None else opponent
         allies, enemies = kinds_of(scenario)
         self.kinds = tuple(sorted({*allies, *enemies}))
@@ -147,7 +153,7 @@ class Battle(AbstractEnv):
             ended_before=state.ended,
         )
         over = jnp.asarray(end != End.OPEN, bool)
-        timeout = ~over & (reached.step >= self.spec.limit)
+        timeout = rewards.out_of_time(self.face, end, reached.step)
         metrics = {
             "won": (end == End.WIN) & ~state.ended,
             "dead_allies": jnp.sum(~reached.alive[:n]),
@@ -184,6 +190,10 @@ class Battle(AbstractEnv):
 
     def observe(self, snapshot: Snapshot) -> Observation:
         return observe(self.face, snapshot)
+
+    def scene(self, snapshot: Snapshot) -> Scene:
+        stats = stats_of(snapshot.kind.astype(jnp.int32), self.table)
+        return scene(snapshot, scenario=self.scenario, stats=stats, ground=self.ground, bounds=bounds(self.terrain))
 
     def _keys(self, key: PRNGKeyArray) -> tuple[PRNGKeyArray, ...]:
         """Keys for the fighting, the opponent and the finding of enemies; one is enough where only the first draws."""

@@ -15,6 +15,7 @@ from qohort.envs.battle.scenario import Scenario
 from qohort.envs.battle.scenario_file import from_json
 from qohort.envs.battle.terrain import Layer, Terrain
 from qohort.envs.battle.units import Data
+from qohort.envs.battle.validation import checked
 from qohort.errors import QohortError
 
 FLAGS = tuple(field.name for field in dataclasses.fields(Flags))
@@ -66,7 +67,7 @@ def _fought(name: str, scenario: Scenario | str | pathlib.Path | None) -> Scenar
         return catalogue.named(name)
     if name:
         raise QohortError(f"battle/{name} is a map of its own; give `scenario` to battle/custom instead.")
-    return scenario if isinstance(scenario, Scenario) else from_json(scenario)
+    return checked(scenario) if isinstance(scenario, Scenario) else from_json(scenario)
 
 
 def _refuse_unknown(name: str, options: dict[str, Any]) -> None:
