@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from qohort.envs.battle import catalogue, roster, terrain
+from qohort.envs.battle.emblems import SIDES, shapes
 from qohort.envs.battle.landscape import bounds, landscape
 from qohort.envs.battle.scenario import AttackMove, Hold, Hunt, Point, Scenario
 from qohort.envs.battle.spawn import spawn
@@ -17,20 +18,6 @@ from qohort.envs.battle.units import LIBERTY, Kind
 from qohort.envs.battle.validation import checked
 from qohort.scene import Circles, Labels, Layer, Lines, Scene, Tone
 
-SIDES: dict[Kind, int] = {
-    # Kinds that meet in one battle differ in shape; 0 is round.
-    Kind.MARINE: 0,
-    Kind.MARAUDER: 5,
-    Kind.MEDIVAC: 4,
-    Kind.STALKER: 4,
-    Kind.ZEALOT: 5,
-    Kind.COLOSSUS: 6,
-    Kind.ZERGLING: 3,
-    Kind.BANELING: 0,
-    Kind.HYDRALISK: 4,
-    Kind.SPINE_CRAWLER: 8,
-}
-SHAPES = {0: "round", 3: "triangles", 4: "squares", 5: "pentagons", 6: "hexagons", 8: "octagons"}
 LETTERS = 0.75
 """The height of a line of words, in cells."""
 SLIMNESS = 0.5
@@ -75,8 +62,7 @@ def note(scenario: Scenario) -> str:
     if scenario.teams is not None:
         parts.append(f"One beginning of many: teams ({roster.chances(scenario.teams)}) and places are drawn each time.")
     if len(scenario.possible_kinds) > 1:
-        shapes = [f"{roster.plural(kind)} are {SHAPES[SIDES[kind]]}" for kind in scenario.possible_kinds]
-        parts.append(", ".join(shapes) + ".")
+        parts.append(f"{shapes(scenario.possible_kinds)}.")
     match scenario.plan:
         case AttackMove(until=None):
             parts.append("The enemies march to the ring and attack whom they meet.")
