@@ -91,7 +91,7 @@ class Hosted:
     def snapshots(self, moments: list[Leaves]) -> Snapshot:
         """The snapshots of several moments, stacked."""
         rows = [self._programs.snapshot(self._leaves, leaves) for leaves in moments]
-        return jax.tree.map(lambda *row: np.stack(row), *rows)
+        return jax.tree.map(lambda *row: jnp.asarray(np.stack(row)), *rows)
 
     def reset(self) -> Moment:
         """Begin an episode; every one draws other random numbers."""
@@ -153,7 +153,7 @@ def _programs(world: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> _Programs
         seen = env.observe(env.snapshot(state))
         row = [jnp.asarray(value, jnp.float32).ravel() for value in told]
         return _Reached(
-            state=tuple(jax.tree.leaves(state)),
+            state=tuple(_strong(leaf) for leaf in jax.tree.leaves(state)),
             draws=draws + 1,
             seen=(seen.obs, seen.state, seen.avail, seen.alive),
             told=jnp.concatenate(row),
@@ -176,6 +176,11 @@ def _programs(world: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> _Programs
         return env_of(leaves).snapshot(jax.tree.unflatten(form, state))
 
     return _Programs(reset=reset, step=step, snapshot=snapshot, form=form)
+
+
+def _strong(leaf: Array) -> Array:
+    """The same values of a type of their own: a state of weak types is compiled for once more."""
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jax.lax.convert_element_type(leaf, leaf.dtype)
 
 
 def _key(seed: Array, draws: Array) -> PRNGKeyArray:

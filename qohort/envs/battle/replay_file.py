@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -68,10 +69,10 @@ def save(
 def load(path: str | pathlib.Path) -> Replay:
     """Read what `save` has written."""
     with np.load(path) as file:
-        moments: dict[str, Any] = {name: file.get(name) for name in FIELDS}
+        moments: dict[str, Any] = {name: jnp.asarray(file[name]) for name in FIELDS if name in file}
         return Replay(
             map_name=str(file["map_name"]),
-            snapshots=Snapshot(**moments),
+            snapshots=Snapshot(**{**dict.fromkeys(FIELDS), **moments}),
             actions=file["actions"],
             rewards=file["rewards"],
         )

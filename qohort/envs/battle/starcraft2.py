@@ -159,8 +159,11 @@ class StarCraft2Env:
             self._count_enemies()
         return self.get_obs(), self.get_state()
 
-    def step(self, actions: Sequence[int] | np.ndarray) -> tuple[float, bool, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[float, bool, dict[str, Any]]:
         """Let every agent act.
+
+        Args:
+            actions: one number for each agent, in a list, an array or a tensor.
 
         Returns:
             the reward; whether the episode is over, by its end or the time limit; and `battle_won`, `dead_allies`,

@@ -11,7 +11,6 @@ from qohort.envs import make
 from qohort.envs.bridges.pettingzoo import parallel_env
 from qohort.errors import QohortError
 
-
 BATTLE = make("battle/3m")
 
 
