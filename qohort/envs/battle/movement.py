@@ -119,12 +119,16 @@ def push_apart(
 def _around(
     walk: Walk, off_x: Float[Array, "n ..."], off_y: Float[Array, "n ..."], sidestep: float
 ) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."]]:
-    """A step across the way for who is pushed back, to the side to which it is pushed already, else to the left."""
+    """A step across the way for who is pushed back.
+
+    Every other unit goes round to the left, the rest to the right: so a group parts around what is in its way, and
+    closes in on a target from all sides. Each sticks to its side, for else it would come to rest between two others.
+    """
     length = jnp.sqrt(walk.dx * walk.dx + walk.dy * walk.dy)
     ahead_x, ahead_y = walk.dx / jnp.maximum(length, TINY), walk.dy / jnp.maximum(length, TINY)
     back = -(off_x * ahead_x + off_y * ahead_y)
-    side = off_y * ahead_x - off_x * ahead_y
-    lost = jnp.clip(back, 0.0, length) * sidestep * jnp.where(side < 0.0, -1.0, 1.0)
+    side = jnp.where(numbers(len(back), back) % 2 == 0, 1.0, -1.0)
+    lost = jnp.clip(back, 0.0, length) * sidestep * side
     return -ahead_y * lost, ahead_x * lost
 
 
