@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.envs.battle.arena import FAR
-from qohort.envs.battle.rows import over, row
+from qohort.envs.battle.rows import numbers, over, row
 from qohort.envs.battle.terrain import Terrain
 
 TINY = 1e-6
