@@ -196,8 +196,8 @@ def _bars(
         rows.append((snapshot.energy, jnp.full_like(stats.health, MOST_ENERGY), Tone.ACCENT, 1, visible & stats.heals))
     return tuple(
         Rectangles(
-            low + np.array([0.0, row * BAR]),
-            low + np.array([0.0, row * BAR]) + size,
+            low + np.array([[0.0, row * BAR]]),
+            low + np.array([[0.0, row * BAR]]) + size,
             full=value / jnp.maximum(most, 1e-6),
             fill=tone,
             empty=Tone.INK,
