@@ -291,26 +291,18 @@ DRAWN = {"map_name": "10gen_terran", "capability_config": CONFIG, "obs_own_pos":
 
 
 def test_smacv2s_configurations_draw_teams():
+    """Rewards are scaled for the enemies of the first episode, and of resets before its end."""
     env = StarCraftCapabilityEnvWrapper(**DRAWN, seed=0)
-    teams = set()
+    teams, toughness = set(), 0.0
     for _ in range(6):
         env.reset()
         teams.add(tuple(unit.unit_type for unit in env.agents.values()))
+        toughness += sum(unit.health_max + unit.shield_max for unit in env.enemies.values())
+        assert env.max_reward == 10 * 6 + 200 + toughness
     assert len(teams) > 1
-    obs, state = env.reset()
     assert (env.n_agents, env.n_enemies, env.episode_limit) == (5, 6, 200)
-    assert (len(obs[0]), len(state)) == (env.get_obs_size(), env.get_state_size())
+    assert (len(env.get_obs()[0]), len(env.get_state())) == (env.get_obs_size(), env.get_state_size())
     assert env.get_capabilities().reshape(5, 3).sum() == 5
-
-
-def test_the_largest_return_is_that_of_the_first_team():
-    env = StarCraftCapabilityEnvWrapper(**DRAWN, seed=3)
-    env.reset()
-    toughness = sum(unit.health_max + unit.shield_max for unit in env.enemies.values())
-    assert env.max_reward == 10 * 6 + 200 + toughness
-    _finish(env)
-    env.reset()
-    assert env.max_reward == 10 * 6 + 200 + toughness
 
 
 @pytest.mark.parametrize(
