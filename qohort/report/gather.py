@@ -1,0 +1,295 @@
+"""Every run below a folder, as numbers: what was evaluated, when, how fast, and how far each seed came.
+
+Nothing is assumed of the tree but that a run folder has a `config.json`. Files are read only, so runs that still go on
+are not disturbed; what is odd about a run ends up in its seeds' `notes`.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from qohort.errors import QohortError
+from qohort.training import disk
+from qohort.training.records import METRICS, TIMING
+from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, read_config
+from qohort.training.session import ABSOLUTE_FILE, seed_folder
+
+STUDY = "study.json"
+"""Marks a tree whose run folders are called by their labels: WORLD/LABEL."""
+
+EVAL, EPISODES = "eval/", "episodes/"
+
+_LOCKS = Path("/proc/locks")
+
+State = Literal["finished", "running", "stopped"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Speed:
+    """Throughput of play and learning, without compilation and evaluations."""
+
+    steps_per_second: float
+    updates_per_second: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class SeedRun:
+    """One seed of a run."""
+
+    seed: int
+    folder: Path
+    state: State
+    planned_steps: int
+    steps: Int[np.ndarray, " P"]
+    """Where it was evaluated."""
+    values: Mapping[str, Float[np.ndarray, " P"]]
+    """Means of each evaluation by their names in the metric files; NaN where one was not measured."""
+    seconds: Float[np.ndarray, " P"]
+    """What a clock showed there, compilation and evaluations included; NaN where no clock was read."""
+    episodes: int
+    """Of one evaluation."""
+    absolute: Mapping[str, float] | None
+    absolute_steps: int
+    absolute_episodes: int
+    speed: Speed | None
+    valid: float | None
+    """The share of what was computed in learning that was real, if the run measured it."""
+    torn: bool
+    """Whether the last line of its metrics was cut short, and left out."""
+
+    @property
+    def last_step(self) -> int:
+        return int(self.steps[-1])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class RunRecord:
+    """A run folder."""
+
+    folder: Path
+    name: str
+    """What it is called where nothing else is said: by its configuration, or by its folder in a study."""
+    world: str
+    config: Mapping[str, Any]
+    planned: tuple[int, ...]
+    """The seeds it is to have."""
+    planned_steps: int
+    seeds: tuple[SeedRun, ...]
+    """Those that have been evaluated at least once."""
+    running: bool
+    process: Mapping[str, Any]
+    """The last process that worked here: versions, devices, revision."""
+
+
+def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
+    """All run folders at or below a folder, in the order of their names.
+
+    Args:
+        root: where to look.
+        leave_out: folders that are not looked into.
+    """
+    with disk.explained(root, "read"):
+        if not root.is_dir():
+            raise QohortError(f"{root} is not a folder. Give the folder that holds the runs, such as `runs`.")
+        folders = sorted(_run_folders(root, {path.resolve() for path in leave_out}))
+        records = [_read_run(folder, root) for folder in folders]
+    if not records:
+        raise QohortError(
+            f"There are no runs below {root}: no folder has a {CONFIG} of Qohort's. `qohort train` makes them in "
+            "`runs`; `--root` and `--folder` say where."
+        )
+    return records
+
+
+def _run_folders(root: Path, leave_out: set[Path]) -> list[Path]:
+    found = []
+    for place, below, files in os.walk(root):
+        below[:] = sorted(
+            name for name in below if not name.startswith(".") and (Path(place) / name).resolve() not in leave_out
+        )
+        if CONFIG in files and _is_ours(Path(place)):
+            found.append(Path(place))
+            below.clear()
+    return found
+
+
+def _is_ours(folder: Path) -> bool:
+    """Other programs call their settings config.json too."""
+    return {"name", "world", "algorithm", "run"} <= set(read_config(folder))
+
+
+def _read_run(folder: Path, root: Path) -> RunRecord:
+    config = read_config(folder)
+    run = config["run"]
+    planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
+    finished, running = (folder / FINISHED).exists(), _is_running(folder)
+    there = (re.fullmatch(r"seed-(\d+)", item.name) for item in folder.iterdir() if item.is_dir())
+    numbers = sorted({int(match[1]) for match in there if match})
+    steps = int(run["steps"])
+    seeds = [_read_seed(folder, seed, steps=steps, finished=finished, running=running) for seed in numbers]
+    return RunRecord(
+        folder=folder,
+        name=_name(folder, root, str(config["name"])),
+        world=str(config["world"]),
+        config=config,
+        planned=planned,
+        planned_steps=steps,
+        seeds=tuple(seed for seed in seeds if seed is not None),
+        running=running,
+        process=_last_process(folder),
+    )
+
+
+def _name(folder: Path, root: Path, name: str) -> str:
+    """The label of a study is the folder's name; other folders end with a hash, or were named for other reasons."""
+    above = [place for place in folder.parents if place == root or root in place.parents]
+    if not any((place / STUDY).is_file() for place in above):
+        return name
+    hashed = re.fullmatch(r"(.+)-[0-9a-f]{8}(-\d+)?", folder.name)
+    return name if hashed and hashed[1] == re.sub(r"[^\w.=+-]", "-", name) else folder.name
+
+
+def _read_seed(folder: Path, seed: int, *, steps: int, finished: bool, running: bool) -> SeedRun | None:
+    place = seed_folder(folder, seed)
+    lines, torn = read_lines(place / METRICS)
+    evaluations = {int(line["step"]): line for line in lines if any(name.startswith(EVAL) for name in line)}
+    if not evaluations:
+        return None
+    grid = np.array(sorted(evaluations), np.int64)
+    names = sorted({name for line in evaluations.values() for name in line if name.startswith(EVAL)})
+    timing = read_lines(place / TIMING)[0]
+    absolute = _absolute(place / ABSOLUTE_FILE)
+    valid = [float(line["train/valid"]) for line in lines if isinstance(line.get("train/valid"), int | float)]
+    done = finished or (absolute is not None and int(absolute["steps"]) >= grid[-1] >= steps)
+    return SeedRun(
+        seed=seed,
+        folder=place,
+        state="finished" if done else "running" if running else "stopped",
+        planned_steps=steps,
+        steps=grid,
+        values={name: np.array([_number(evaluations[step].get(name)) for step in grid.tolist()]) for name in names},
+        seconds=_seconds(timing, grid),
+        episodes=max(map(_episodes, evaluations.values())),
+        absolute=None if absolute is None else {k: _number(v) for k, v in absolute.items() if k.startswith(EVAL)},
+        absolute_steps=int(absolute["steps"]) if absolute else 0,
+        absolute_episodes=_episodes(absolute) if absolute else 0,
+        speed=_speed(timing),
+        valid=float(np.mean(valid)) if valid else None,
+        torn=torn,
+    )
+
+
+def read_lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
+    """The lines of a metric file, and whether the last one was cut short. Damage before that is refused."""
+    if not path.is_file():
+        return [], False
+    with disk.explained(path, "read"):
+        parts = path.read_bytes().split(b"\n")
+    while parts and not parts[-1].strip():
+        parts.pop()
+    lines: list[dict[str, Any]] = []
+    for number, part in enumerate(parts, start=1):
+        content: Any = None
+        with contextlib.suppress(ValueError):
+            content = json.loads(part)
+        if isinstance(content, dict) and isinstance(content.get("step"), int):
+            lines.append(content)
+        elif number == len(parts):
+            return lines, True
+        else:
+            raise QohortError(
+                f"{path} is damaged: line {number} of {len(parts)} is not a line of metrics, so its numbers cannot be "
+                "trusted. Put the file back, take the line out, or move the run folder to another place."
+            )
+    return lines, False
+
+
+def _absolute(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+        int(content["steps"])
+    except (ValueError, KeyError, TypeError):
+        raise QohortError(
+            f"{path} is damaged: it is not the absolute metric that was written. Put it back, or delete it and resume "
+            "the run."
+        ) from None
+    return content
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else np.nan
+
+
+def _episodes(line: Mapping[str, Any]) -> int:
+    return max(
+        (len(value) for name, value in line.items() if name.startswith(EPISODES) and isinstance(value, list)), default=0
+    )
+
+
+def _seconds(timing: Sequence[Mapping[str, Any]], grid: Int[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+    """The clock at each evaluation. It begins at 0 in every process: when it goes back, another process went on."""
+    steps, clock, before, latest = [0.0], [0.0], 0.0, 0.0
+    for line in timing:
+        now = _number(line.get("seconds"))
+        if np.isnan(now):
+            continue
+        if now < latest:
+            before, latest = before + latest, 0.0
+        latest = now
+        steps.append(float(line["step"]))
+        clock.append(before + now)
+    if len(steps) == 1:
+        return np.full(len(grid), np.nan)
+    return np.interp(grid.astype(np.float64), steps, clock, right=np.nan)
+
+
+def _speed(timing: Sequence[Mapping[str, Any]]) -> Speed | None:
+    """Steps and updates over the time they took: not a mean of rates, in which fast moments would count too much."""
+    total = updates = spent = 0.0
+    before = 0
+    for line in timing:
+        step, rate = int(line["step"]), _number(line.get("steps_per_second"))
+        if rate > 0 and step > before:
+            seconds = (step - before) / rate
+            spent += seconds
+            total += step - before
+            updates += seconds * np.nan_to_num(_number(line.get("updates_per_second")))
+        before = step
+    return Speed(steps_per_second=total / spent, updates_per_second=float(updates / spent)) if spent else None
+
+
+def _is_running(folder: Path) -> bool:
+    """Whether a process of this machine holds the run's lock. The lock is not tried: that could refuse the run."""
+    if (folder / FINISHED).exists():
+        return False
+    try:
+        holder, inode = json.loads((folder / LOCK).read_bytes()), (folder / LOCK).stat().st_ino
+        if holder["host"] != socket.gethostname():
+            return False
+        if _LOCKS.is_file():
+            held = (line.split() for line in _LOCKS.read_text(encoding="utf-8").splitlines())
+            return any("FLOCK" in words and any(word.endswith(f":{inode}") for word in words) for words in held)
+        os.kill(int(holder["pid"]), 0)
+    except PermissionError:  # of another user: alive
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def _last_process(folder: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
+        last = json.loads((folder / ENVIRONMENT).read_bytes())["processes"][-1]
+        return last if isinstance(last, dict) else {}
+    return {}
