@@ -13,7 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("qohort.cli.runs:resume", "go on with a run, given its folder"),
     "eval": ("qohort.cli.runs:evaluate", "play greedy episodes with a trained team"),
     "list": ("qohort.cli.listing:main", "algorithms, environments, maps and presets"),
-    "preview": ("qohort.cli.preview:main", "a picture of a battlefield"),
+    "preview": ("qohort.cli.preview:main", "a picture of a battlefield, or a film of a battle"),
     "check-env": ("qohort.cli.check:main", "try whether a world keeps the contract"),
     "doctor": ("qohort.cli.doctor:main", "versions, device, and a self-test of a few seconds"),
     "bench": ("qohort.cli.bench:main", "measure speed on this machine"),

@@ -58,7 +58,7 @@ FAULTY = ("--steps", "200", "--eval-every", "200", "--eval-episodes", "4", "--ab
         (["train", "qatten", "games/two-step", "--algorithm.mixer.heads", "0"], "`heads` is 0; it is at least 1"),
         (["eval"], "needs a run folder first"),
         (["preview", "battle/3s5"], "no battle called '3s5'. Did you mean '3s5z'?"),
-        (["preview", "3m", "--out", "3m.gif"], "--out is 3m.gif; a preview is a PNG"),
+        (["preview", "3m", "--out", "3m.jpg"], "--out is 3m.jpg; its name must end with .png for a picture, .gif or"),
         (["preview", "nowhere.json"], "Cannot read the scenario 'nowhere.json'"),
         (["eval", "."], "is not a run folder"),
         (["resume", "nowhere"], "is not a run folder"),

@@ -60,6 +60,14 @@ def test_preview_draws_a_battle(qohort, tmp_path):
         assert (tmp_path / "3m.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_preview_films_a_battle(qohort, tmp_path):
+    answer = qohort("preview", "3m", "--out", tmp_path / "3m.gif", "--width", "100")
+    assert answer.code == 0
+    film = (tmp_path / "3m.gif").read_bytes()
+    assert film.startswith(b"GIF89a")
+    assert film.count(b"\x21\xf9\x04") > 10  # frames
+
+
 def test_preview_draws_a_scenario_of_one_s_own(qohort, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     group = {"kind": "marine", "count": 2, "at": [9, 16]}
