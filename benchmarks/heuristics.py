@@ -76,13 +76,13 @@ class Tally(eqx.Module):
 
 
 @eqx.filter_jit
-def play(env: Battle, keys: Key[Array, " B"], policy: Policy) -> Tally:
+def play(env: Battle, ground: Ground, keys: Key[Array, " B"], policy: Policy) -> Tally:
     """One battle for each key."""
-    return jax.vmap(lambda key: _battle(env, key, policy))(keys)
+    return jax.vmap(lambda key: _battle(env, ground, key, policy))(keys)
 
 
-def _battle(env: Battle, key: PRNGKeyArray, policy: Policy) -> Tally:
-    ground, n = Ground.of(env.terrain), env.face.n_allies
+def _battle(env: Battle, ground: Ground, key: PRNGKeyArray, policy: Policy) -> Tally:
+    n = env.face.n_allies
     start, draw, fight = jax.random.split(key, 3)
 
     def going(carry: tuple[BattleState, Int[Array, " A"], Tally]) -> Bool[Array, ""]:
@@ -158,9 +158,10 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 def figures(name: str, policy: Policy, flags: Flags) -> dict[str, Any]:
     """The row of one map and policy."""
     env = battle(name)
+    ground = Ground.of(env.terrain)
     keys = jax.random.split(jax.random.fold_in(jax.random.key(flags.seed), len(policy)), flags.battles)
     began = time.perf_counter()
-    parts = [play(env, keys[k : k + flags.batch], policy) for k in range(0, flags.battles, flags.batch)]
+    parts = [play(env, ground, keys[k : k + flags.batch], policy) for k in range(0, flags.battles, flags.batch)]
     t: Any = jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
     low, high = wilson(int(t.won.sum()), flags.battles)
     return {

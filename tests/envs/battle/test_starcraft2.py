@@ -1,11 +1,14 @@
 """Battles behind SMAC's interface: the loop of PyMARL, the shapes, and the peculiarities."""
 
+import dataclasses
 import inspect
 
 import numpy as np
 import pytest
 
 from qohort.envs.battle import StarCraft2Env, StarCraftCapabilityEnvWrapper, replay_file
+from qohort.envs.battle.catalogue import CATALOGUE
+from qohort.envs.battle.scenario import Group
 from qohort.envs.battle.units import Kind
 from qohort.errors import QohortError
 
@@ -185,17 +188,20 @@ def test_after_the_end_it_repeats():
 
 
 def test_a_win_is_told_and_paid_once():
-    env = StarCraft2Env("3m", seed=1, heuristic_ai=True, heuristic_rest=True)
-    won = False
-    while not won:
-        env.reset()
-        rewards, info = _finish(env, lambda env: [1, 1, 1])
-        won = info["battle_won"]
-        assert (rewards[-1] > 200 / 365 * 20) is won
+    """Three Marines against one: 10 for its death and its 45 points of health before the end, then 200 for the win."""
+    alone = dataclasses.replace(CATALOGUE["3m"], enemies=(Group(kind=Kind.MARINE, count=1, at=(23.0, 16.0)),))
+    env = StarCraft2Env("", scenario=alone, seed=1, heuristic_ai=True, heuristic_rest=True)
+    env.reset()
+    rewards, info = _finish(env, lambda env: [1, 1, 1])
+    assert info["battle_won"]
+    assert sum(rewards) == pytest.approx(20, abs=1e-4)
+    assert rewards[-1] > 20 * 210 / 255
     assert env.get_stats()["battles_won"] == 1
-    assert not any(enemy.health for enemy in env.enemies.values())
+    assert env.death_tracker_enemy.all()
+    assert env.enemies[0].health == 0
     reward, over, info = env.step([1, 1, 1])
     assert (reward, over, info["battle_won"]) == (0.0, True, False)
+    assert env.get_stats()["battles_won"] == 1
 
 
 @pytest.mark.parametrize("continuing", [False, True])
@@ -251,19 +257,23 @@ def test_the_script_writes_over_the_actions(rest):
     assert min(unit.pos.x for unit in env.agents.values()) > 10
 
 
-def test_replays_hold_the_episode(tmp_path, marines):
-    env = StarCraft2Env("3m", seed=1, replay_dir=str(tmp_path / "replays"), replay_prefix="mine")
+def test_replays_hold_the_episode_and_show_it(tmp_path):
+    env = StarCraft2Env(
+        "3m", seed=1, replay_dir=str(tmp_path / "replays"), replay_prefix="mine", window_size_x=320, window_size_y=320
+    )
     env.reset()
-    rewards, _ = _finish(env)
+    rewards = [env.step([4, 4, 1])[0] for _ in range(2)]
     path = env.save_replay()
     assert path.parent == tmp_path / "replays"
     assert path.name.startswith("mine_")
     replay = replay_file.load(path)
     assert replay.map_name == "3m"
-    assert replay.snapshots.x.shape == (len(rewards) + 1, 6)
+    assert replay.snapshots.x.shape == (3, 6)
     np.testing.assert_array_equal(replay.rewards, np.array(rewards, np.float32))
-    assert replay.actions.shape == (len(rewards), 3)
-    assert not replay.snapshots.health[-1][:3].any()
+    np.testing.assert_array_equal(replay.actions, [[4, 4, 1]] * 2)
+    np.testing.assert_array_equal(replay.snapshots.x[-1], env.snapshot.x)
+    assert path.with_suffix(".gif").stat().st_size > 1000
+    assert env.render(mode="rgb_array").shape[1] == env.render().width == 320
 
 
 def test_restarting_counts_and_begins_anew(marines):
