@@ -22,8 +22,6 @@ from qohort.envs.battle.units import TICKS_PER_STEP, Kind, Stats
 
 Play = Callable[[Arena, BattleState, Array], BattleState]
 
-INWARDS = 1 / 1024
-"""How far into its range a unit walks, so that rounding does not leave it just outside for ever."""
 
 
 class Toll(eqx.Module):
@@ -324,8 +322,8 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
         y=jnp.where(chases, state.y + sight.dy, orders.y),
     )
     to = movement.heading(here, goal, terrain, freely)
-    length = jnp.where(chases, jnp.minimum(speed, gap - wanted + INWARDS), speed)
-    walk = movement.step_towards(here, to, length, moving)
+    # At full speed into their range, not just up to it: else whoever walks away is never caught.
+    walk = movement.step_towards(here, to, speed, moving)
     pushed = movement.push_apart(
         Place(x=here.x + walk.dx, y=here.y + walk.dy),
         walk,
