@@ -13,7 +13,7 @@ from qohort.errors import QohortError
 if TYPE_CHECKING:
     from qohort.report.curves import Curve
 
-NAME, WORLD = "qatten", "games/relay"
+NAME, WORLD = "qatten", "battle/3m"
 CURVE, EPISODE = "curve.png", "episode.gif"
 
 
@@ -37,7 +37,7 @@ def demo(root: Path, **settings: int) -> int:
         settings: settings of `Run` in place of the preset's.
     """
     console = Console(highlight=False)
-    story = "four runners hand on a baton; only who carries it sees the next two hurdles."
+    story = "three Marines against three that the game commands; each sees what is near it, all share one reward."
     console.print(f"{NAME} on {WORLD}: {story}", soft_wrap=True)
     from qohort.algorithms.presets import preset
     from qohort.report import curves, raster  # a missing extra is told before training, not after it
@@ -61,13 +61,14 @@ def demo(root: Path, **settings: int) -> int:
 
 def _told(folder: Path, curve: "Curve", seed: int) -> str:
     """What was learned, where to look, and what to try next."""
+    from qohort.training.records import TIMING
     from qohort.training.session import ABSOLUTE_FILE, seed_folder
 
     best = json.loads((seed_folder(folder, seed) / ABSOLUTE_FILE).read_text(encoding="utf-8"))
     steps, games = int(curve.seeds[seed].steps[-1]), len(best["episodes/return"])
     command = _command()
     return f"""
-{NAME} on {WORLD}, {steps:,} environment steps
+{NAME} on {WORLD}, {steps:,} environment steps in {_duration(seed_folder(folder, seed) / TIMING)}
   win rate before training  {curve.seeds[seed].values[0]:6.1%}   ({curve.episodes} greedy episodes)
   win rate of the best team {best[curve.metric]:6.1%}   ({games} greedy episodes)
 
@@ -80,6 +81,18 @@ To try next:
   {command} train qmix {WORLD}
   {command} train {NAME} {WORLD} --seeds 5
   {command} list"""
+
+
+def _duration(timing: Path) -> str:
+    """How long the training took, all its sittings together: each counts its seconds from its own beginning."""
+    sittings, last = 0.0, 0.0
+    for line in timing.read_text(encoding="utf-8").splitlines():
+        seconds = json.loads(line).get("seconds", last)
+        if seconds < last:
+            sittings += last
+        last = seconds
+    minutes, seconds = divmod(round(sittings + last), 60)
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 
 def _command() -> str:

@@ -10,13 +10,13 @@ from qohort.errors import QohortError
 from qohort.report import demo
 from qohort.training.interrupt import Interrupt
 
-SHORT = {"steps": 800, "eval_every": 800, "eval_episodes": 4, "absolute_factor": 2}
+SHORT = {"steps": 768, "eval_every": 768, "eval_episodes": 4, "absolute_factor": 2}
 
 
 def test_it_trains_draws_and_does_not_train_again(tmp_path, capsys):
     assert demo.demo(tmp_path, **SHORT) == 0
     told = capsys.readouterr().out
-    (folder,) = (tmp_path / "games" / "relay").iterdir()
+    (folder,) = (tmp_path / "battle" / "3m").iterdir()
     assert "win rate before training" in told
     assert "(4 greedy episodes)" in told
     assert "(8 greedy episodes)" in told
@@ -27,7 +27,7 @@ def test_it_trains_draws_and_does_not_train_again(tmp_path, capsys):
         (folder / name).unlink()
     assert demo.demo(tmp_path, **SHORT) == 0
     again = capsys.readouterr()
-    assert "is finished: 800 steps" in again.err
+    assert "is finished: 768 steps" in again.err
     assert {"curve.png", "episode.gif"} <= {file.name for file in folder.iterdir()}
     assert again.out == told
 
