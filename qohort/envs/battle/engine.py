@@ -23,7 +23,6 @@ from qohort.envs.battle.units import TICKS_PER_STEP, Kind, Stats
 Play = Callable[[Arena, BattleState, Array], BattleState]
 
 
-
 class Toll(eqx.Module):
     """What a tick's attacks do to every unit."""
 
