@@ -10,6 +10,7 @@ from qohort.errors import QohortError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("qohort.cli.train:main", "train a team, or go on with a run that was stopped"),
+    "study": ("qohort.cli.study:main", "train a grid of algorithms, worlds and options, or go on with it"),
     "resume": ("qohort.cli.runs:resume", "go on with a run, given its folder"),
     "eval": ("qohort.cli.runs:evaluate", "play greedy episodes with a trained team"),
     "list": ("qohort.cli.listing:main", "algorithms, environments, maps and presets"),

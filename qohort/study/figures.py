@@ -1,0 +1,159 @@
+"""How a cell stands, read from the metric files of its run folder while it runs or afterwards."""
+
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qohort.study.cells import Cell
+from qohort.training.records import METRICS, TIMING
+from qohort.training.session import ABSOLUTE_FILE, seed_folder
+
+WIN_RATE, RETURN = "win_rate", "return"
+
+
+@dataclasses.dataclass(frozen=True)
+class SeedFigures:
+    """One seed."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Of playing and learning, over all processes that worked on it."""
+    rate: float | None = None
+    """Steps per second, the newest."""
+    metric: str = RETURN
+    """`win_rate` where the world can be won."""
+    last: float | None = None
+    """The newest evaluation."""
+    best: float | None = None
+    """The greatest of all evaluations."""
+    absolute: float | None = None
+    """The absolute metric, when the seed is done."""
+    done: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """A cell: its seeds, and what they come to."""
+
+    seeds: dict[int, SeedFigures]
+    together: bool
+    """Whether all seeds train in one program."""
+    total: int
+    """The steps of all seeds when they are done."""
+
+    @property
+    def done(self) -> int:
+        return sum(seed.done for seed in self.seeds.values())
+
+    @property
+    def steps(self) -> int:
+        return sum(seed.step for seed in self.seeds.values())
+
+    @property
+    def seconds(self) -> float:
+        spent = [seed.seconds for seed in self.seeds.values()]
+        return max(spent) if self.together else sum(spent)
+
+    @property
+    def metric(self) -> str:
+        return WIN_RATE if any(seed.metric == WIN_RATE for seed in self.seeds.values()) else RETURN
+
+    @property
+    def current(self) -> int:
+        """The seed that is at work, or was last."""
+        return next((number for number, seed in self.seeds.items() if not seed.done), list(self.seeds)[-1])
+
+    def mean(self, name: str) -> float | None:
+        """The mean of `last`, `best` or `absolute` over the seeds that are done; over those begun if none is."""
+        chosen = [seed for seed in self.seeds.values() if seed.done or not self.done]
+        values = [value for seed in chosen if (value := getattr(seed, name)) is not None]
+        return math.fsum(values) / len(values) if values else None
+
+
+class Watch:
+    """Looks at one cell again and again; only what is new is read."""
+
+    def __init__(self, cell: Cell, folder: Path) -> None:
+        self._cell = cell
+        self._folder = folder
+        self._metrics = {seed: Tail(seed_folder(folder, seed) / METRICS, _of_metrics) for seed in cell.seeds}
+        self._timing = {seed: Tail(seed_folder(folder, seed) / TIMING, _of_timing) for seed in cell.seeds}
+
+    def look(self) -> Figures:
+        seeds = {seed: self._seed(seed) for seed in self._cell.seeds}
+        first, last = self._cell.seeds[0], self._cell.seeds[-1]
+        together = len(seeds) > 1 and (self._folder / f"seeds-{first}-to-{last}").is_dir()
+        return Figures(seeds, together, total=self._cell.steps * len(seeds))
+
+    def _seed(self, seed: int) -> SeedFigures:
+        metrics, timing = self._metrics[seed].look(), self._timing[seed].look()
+        evaluations = [line for line in metrics if line[RETURN] is not None]
+        metric = WIN_RATE if any(line[WIN_RATE] is not None for line in evaluations) else RETURN
+        scores = [line[metric] for line in evaluations]
+        absolute = _absolute(seed_folder(self._folder, seed) / ABSOLUTE_FILE, self._cell.steps, metric)
+        return SeedFigures(
+            step=min(metrics[-1]["step"], self._cell.steps) if metrics else 0,
+            seconds=_spent([line["seconds"] for line in timing]),
+            rate=timing[-1]["rate"] if timing else None,
+            metric=metric,
+            last=scores[-1] if scores else None,
+            best=max(scores, default=None),
+            absolute=absolute,
+            done=absolute is not None,
+        )
+
+
+class Tail:
+    """The lines of a file that grows, and that a process which goes on may cut back first."""
+
+    def __init__(self, path: Path, reduce: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        self._path = path
+        self._reduce = reduce
+        self._lines: list[dict[str, Any]] = []
+        self._offset = 0
+        self._newest = b""
+        """The last line that was read: if another is in its place, the file was cut."""
+
+    def look(self) -> list[dict[str, Any]]:
+        """Everything of interest so far."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset - len(self._newest))
+                if file.read(len(self._newest)) != self._newest:
+                    self._lines, self._offset, self._newest = [], 0, b""
+                    file.seek(0)
+                whole, newline, _ = file.read().rpartition(b"\n")
+        except OSError:
+            return self._lines
+        for line in whole.split(b"\n") if newline else []:
+            self._lines.append(self._reduce(json.loads(line)))
+            self._newest = line + b"\n"
+            self._offset += len(self._newest)
+        return self._lines
+
+
+def _of_metrics(line: dict[str, Any]) -> dict[str, Any]:
+    return {"step": line["step"], WIN_RATE: line.get(f"eval/{WIN_RATE}"), RETURN: line.get(f"eval/{RETURN}")}
+
+
+def _of_timing(line: dict[str, Any]) -> dict[str, Any]:
+    return {"seconds": line["seconds"], "rate": line.get("steps_per_second")}
+
+
+def _spent(seconds: list[float]) -> float:
+    """Every process counts from 0, so where the count falls another one began."""
+    ends = [now for now, after in itertools.pairwise((*seconds, 0.0)) if after < now]
+    return math.fsum(ends)
+
+
+def _absolute(path: Path, steps: int, metric: str) -> float | None:
+    """The absolute metric, if it is of a seed that went all the way."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content[f"eval/{metric}"] if content["steps"] == steps else None
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,233 @@
+"""`study.json`: the cells of a study, where each is and how it stands; written whole or not at all.
+
+What is true of a cell is in its run folder; `study.json` says what belongs to the study, and how what
+failed went wrong.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qohort.errors import QohortError
+from qohort.study.cells import Cell, refused
+from qohort.study.grid import Grid, as_data
+from qohort.training import disk
+from qohort.training.run_folder import CONFIG, latest, read_config
+from qohort.training.run_folder import FINISHED as FINISHED_FILE
+from qohort.training.run_folder import LOCK as RUN_LOCK
+
+MANIFEST, LOCK, LOGS = "study.json", ".study.lock", "logs"
+FORMAT = 1
+
+WAITING, RUNNING, FINISHED, FAILED, STOPPED = "waiting", "running", "finished", "failed", "stopped"
+"""The states of a cell. `running` in the file of a study that nobody runs means that it was killed."""
+
+_DOING = "keep the study in"
+
+
+class Manifest:
+    """The cells of a study by name, as `study.json` has them; `save` after every change."""
+
+    def __init__(self, root: Path, grids: Sequence[Grid], cells: Sequence[Cell], *, fresh: bool) -> None:
+        """Find each cell's folder, or refuse what is another run under the same name.
+
+        Args:
+            root: the study's folder.
+            grids: what was asked for; kept so that the folder alone is enough to go on.
+            cells: what that comes to.
+            fresh: give cells whose settings changed a folder beside the one they have.
+        """
+        self.root = root
+        self.cells = {cell.name: cell for cell in cells}
+        before = _records(root)
+        self._grids = [as_data(grid) for grid in grids]
+        self.records = {cell.name: _record(cell, root, before.get(cell.name, {}), fresh=fresh) for cell in cells}
+        folders = {record["folder"] for record in self.records.values()}
+        self.outside = [folder for folder in run_folders(root) if folder not in folders]
+        """Run folders that are there and not in the grid."""
+
+    def folder(self, name: str) -> Path:
+        """The run folder of a cell."""
+        return self.root / self.records[name]["folder"]
+
+    def log(self, name: str) -> Path:
+        """What the processes of a cell said."""
+        return self.root / LOGS / f"{self.records[name]['folder']}.log"
+
+    def note(self, name: str, **changes: Any) -> None:
+        """Change what is said of a cell, and save."""
+        self.records[name] |= changes
+        self.save()
+
+    def save(self) -> None:
+        content = {
+            "format": FORMAT,
+            "grids": self._grids,
+            "cells": list(self.records.values()),
+            "outside": self.outside,
+        }
+        with disk.explained(self.root, _DOING):
+            disk.replace_json(self.root / MANIFEST, content)
+
+
+@contextlib.contextmanager
+def taken(root: Path) -> Iterator[None]:
+    """Make the folder and keep a second study out of it."""
+    with disk.explained(root, _DOING):
+        root.mkdir(parents=True, exist_ok=True)
+        _check_ours(root)
+        import fcntl
+
+        with (root / LOCK).open("a+b", buffering=0) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read().decode() or "another process"
+                raise QohortError(
+                    f"{root} is in use by {holder}. Wait until that study ends or stop it, or choose another folder."
+                ) from None
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()}".encode())
+            yield
+
+
+def read_manifest(root: Path) -> dict[str, Any]:
+    """The content of `study.json`, which may be in use."""
+    path = root / MANIFEST
+    with disk.explained(path, "read"):
+        text = path.read_text(encoding="utf-8")
+    content = None
+    with contextlib.suppress(ValueError):
+        content = json.loads(text)
+    if not isinstance(content, dict) or not {"format", "grids", "cells"} <= content.keys():
+        raise QohortError(
+            f"{path} is damaged: it is not the JSON that was written. Delete it and give the whole command again; "
+            "cells that are finished are recognised by their folders."
+        )
+    if content["format"] != FORMAT:
+        raise QohortError(f"{path} has the format {content['format']}, and this version of Qohort knows {FORMAT}.")
+    return content
+
+
+def saved_grids(root: Path) -> list[Grid]:
+    """What a study was asked for last time."""
+    if not (root / MANIFEST).exists():
+        raise QohortError(
+            f"{root} holds no study yet: say what it is made of, as in `qohort study {root} --algorithms iql qatten "
+            "--worlds battle/3m --seeds 3`, or name a file with --file."
+        )
+    return [Grid(**grid) for grid in read_manifest(root)["grids"]]
+
+
+def run_folders(root: Path) -> list[str]:
+    """All run folders below, sorted."""
+    found = []
+    for place, folders, files in os.walk(root):
+        if CONFIG in files:
+            found.append(Path(place).relative_to(root).as_posix())
+            folders.clear()
+    return sorted(found)
+
+
+def finished(cell: Cell, folder: Path) -> bool:
+    """Whether there is nothing left to do."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return json.loads((folder / FINISHED_FILE).read_text(encoding="utf-8"))["asked"] == cell.asked
+    return False
+
+
+def holder(folder: Path) -> str:
+    """Who uses a run folder; nothing if nobody does."""
+    import fcntl
+
+    with contextlib.suppress(OSError), (folder / RUN_LOCK).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                return f"process {json.loads(lock.read())['pid']}"
+            return "another process"
+    return ""
+
+
+def _records(root: Path) -> dict[str, dict[str, Any]]:
+    """What `study.json` says of each cell; nothing if it is not there."""
+    if not (root / MANIFEST).exists():
+        return {}
+    return {record["name"]: record for record in read_manifest(root)["cells"]}
+
+
+def _record(cell: Cell, root: Path, before: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
+    folder = _folder(cell, root, fresh=fresh)
+    begun = (folder / CONFIG).exists()
+    path = folder.relative_to(root).as_posix()
+    same = before.get("folder") == path
+    state = WAITING
+    if finished(cell, folder):
+        state = FINISHED
+    elif same and before["state"] == FAILED:
+        state = FAILED
+    elif begun:
+        state = STOPPED
+    return {
+        "name": cell.name,
+        "folder": path,
+        "world": cell.world,
+        "algorithm": cell.algorithm,
+        "label": cell.label,
+        "preset": cell.preset,
+        "source": cell.source,
+        "options": dict(cell.options),
+        "steps": cell.steps,
+        "seeds": list(cell.seeds),
+        "command": shlex.join(["qohort", *cell.words(folder)]),
+        "environment": before.get("environment") if begun and same else None,
+        "state": state,
+        "error": before["error"] if state == FAILED else [],
+        "exit_code": before["exit_code"] if state == FAILED else None,
+    }
+
+
+def _folder(cell: Cell, root: Path, *, fresh: bool) -> Path:
+    """The newest folder of a cell, or one beside it for other settings."""
+    usual = root / cell.name
+    folder = latest(usual)
+    if not (folder / CONFIG).exists():
+        return folder
+    changes = refused(read_config(folder), cell) or _shorter(cell, folder)
+    if not changes:
+        return folder
+    if not fresh:
+        raise QohortError(
+            f"{folder} holds this cell with other settings: {changes}. Give the settings that it was started with, "
+            "choose another folder for the study, or add --fresh, which starts such cells anew beside the old ones."
+        )
+    number = 2
+    while (beside := usual.with_name(f"{usual.name}-{number}")).exists():
+        number += 1
+    return beside
+
+
+def _shorter(cell: Cell, folder: Path) -> str:
+    """Whether a cell went further than it is asked to now."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        steps = json.loads((folder / FINISHED_FILE).read_text(encoding="utf-8"))["asked"]["steps"]
+        if steps > cell.steps:
+            return f"it was trained for {steps:,} steps, and --steps is {cell.steps}"
+    return ""
+
+
+def _check_ours(root: Path) -> None:
+    if (root / CONFIG).exists() and not (root / MANIFEST).exists():
+        raise QohortError(f"{root} is a run folder; a study needs a folder of its own, which holds many of those.")
+    strangers = [item.name for item in root.iterdir() if item.is_file() and not item.name.startswith(".")]
+    if strangers and MANIFEST not in strangers:
+        raise QohortError(
+            f"{root} is no study: it holds {sorted(strangers)[0]!r} and no {MANIFEST}. Choose a folder that is empty "
+            "or not there yet."
+        )

@@ -1,0 +1,103 @@
+"""A study from beginning to end: check, take the folder, work through the cells, tell."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from qohort.errors import QohortError
+from qohort.study.cells import resolve
+from qohort.study.display import StudyDisplay, View
+from qohort.study.figures import Figures
+from qohort.study.grid import Grid
+from qohort.study.manifest import FAILED, FINISHED, Manifest, saved_grids, taken
+from qohort.study.runner import Runner
+from qohort.training.interrupt import Interrupt
+
+
+@dataclasses.dataclass(frozen=True)
+class CellResult:
+    """One cell of a study that was run."""
+
+    name: str
+    folder: Path
+    state: str
+    """`finished`, `failed`, `stopped` (begun, and goes on next time) or `waiting`."""
+    figures: Figures
+    error: tuple[str, ...]
+    """The last lines of a cell that failed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Studied:
+    """What `run_study` leaves behind."""
+
+    folder: Path
+    cells: tuple[CellResult, ...]
+    views: tuple[View, ...]
+    """The same, for tables."""
+    signal: int | None = None
+    """The signal that interrupted the study."""
+
+    @property
+    def finished(self) -> bool:
+        return all(cell.state == FINISHED for cell in self.cells)
+
+    @property
+    def failed(self) -> tuple[CellResult, ...]:
+        return tuple(cell for cell in self.cells if cell.state == FAILED)
+
+
+def run_study(
+    folder: str | Path,
+    grids: Grid | Sequence[Grid] | None = None,
+    *,
+    jobs: int = 1,
+    fresh: bool = False,
+    display: StudyDisplay | None = None,
+) -> Studied:
+    """Train every cell of some grids, or go on with a study that was stopped. What is finished is skipped.
+
+    Args:
+        folder: the study's folder.
+        grids: what to train; what the study was asked for last time if not given.
+        jobs: how many cells to train at a time; on a CPU they share the processors.
+        fresh: start cells anew whose settings changed, beside the old ones, instead of refusing.
+        display: where progress is shown; standard error if not given.
+    """
+    if jobs < 1:
+        raise QohortError(f"--jobs is {jobs}; it must be at least 1.")
+    root = Path(folder).expanduser()
+    asked = saved_grids(root) if grids is None else [grids] if isinstance(grids, Grid) else list(grids)
+    cells, notes = resolve(asked)
+    with taken(root):
+        manifest = Manifest(root, asked, cells, fresh=fresh)
+        manifest.save()
+        with display or StudyDisplay() as shown, Interrupt() as interrupt:
+            for note in (*notes, *_beginning(manifest)):
+                shown.say(note)
+            runner = Runner(manifest, jobs=jobs, display=shown, stop=lambda: interrupt.requested)
+            runner.run()
+    views = runner.views()
+    results = [
+        CellResult(
+            name=view.name,
+            folder=manifest.folder(view.name),
+            state=view.state,
+            figures=view.figures,
+            error=tuple(manifest.records[view.name]["error"]),
+        )
+        for view in views
+    ]
+    return Studied(root, tuple(results), tuple(views), signal=interrupt.signal)
+
+
+def _beginning(manifest: Manifest) -> list[str]:
+    """What is there already."""
+    states = [record["state"] for record in manifest.records.values()]
+    done = states.count(FINISHED)
+    sentences = [f"{len(states)} cells in {manifest.root}" + (f"; {done} of them are finished." if done else ".")]
+    if manifest.outside:
+        sentences.append(
+            f"In {manifest.root}, but not in this grid: {', '.join(manifest.outside)}. They stay as they are."
+        )
+    return sentences
