@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from qohort.errors import QohortError
-from qohort.report.extras import missing
+from qohort.report.figures import MUTED, NAMES, OURS, dress, save, short, styled
 from qohort.training import disk
 from qohort.training.records import METRICS
 from qohort.training.run_folder import read_config
@@ -20,10 +20,6 @@ from qohort.training.session import seed_folder
 
 PREFERRED = ("eval/win_rate", "eval/return")
 """What is drawn: the first that was measured."""
-
-NAMES = {"eval/win_rate": "win rate", "eval/return": "return"}
-
-INK, MUTED, FAINT, OURS = "#222228", "#7a756c", "#d0ccc4", "#0072b2"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,44 +91,13 @@ def read_curve(folder: str | Path, metric: str | None = None) -> Curve:
 
 def draw_curve(curve: Curve, paths: Sequence[Path]) -> None:
     """Write the figure; the ending of each path chooses the format: `.png`, `.svg` or `.pdf`."""
-    require()
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+    with styled(13):
+        from matplotlib.figure import Figure
 
-    style: dict[Any, Any] = {
-        "font.family": "sans-serif",
-        "font.size": 13,
-        "svg.hashsalt": "qohort",
-        "svg.fonttype": "path",
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.edgecolor": MUTED,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-    }
-    with rc_context(style):
         figure = Figure(figsize=(7.2, 4.5), layout="constrained")
         _paint(figure.add_subplot(), curve)
         figure.supxlabel(_footnote(curve), fontsize=11, color=MUTED)
-        for path in paths:
-            writing = path.with_name(f".writing-{path.name}")
-            metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-            with disk.explained(path, "write"):
-                try:
-                    figure.savefig(writing, format=path.suffix[1:], dpi=150, metadata=metadata)
-                    writing.replace(path)
-                finally:
-                    writing.unlink(missing_ok=True)
-
-
-def require() -> None:
-    """Refuse, if figures cannot be drawn here."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise missing("Drawing a curve", "matplotlib", "plots") from error
+        save(figure, paths)
 
 
 def _paint(axes: Any, curve: Curve) -> None:
@@ -145,15 +110,10 @@ def _paint(axes: Any, curve: Curve) -> None:
         for line in curve.seeds.values():
             _trace(axes, line, width=1.2, alpha=0.45)
     _trace(axes, mean, width=3.5, alpha=1.0)
-    if unit:
-        axes.set_ylim(-0.04, 1.04)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    dress(axes, rates=unit)
     axes.set_xlim(0, max(last, 1))
     axes.locator_params(axis="x", integer=True)
-    axes.xaxis.set_major_formatter(lambda steps, _: _short(steps))
-    axes.grid(axis="y", color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_formatter(lambda steps, _: short(steps))
     axes.set_title(f"{curve.name} on {curve.world}", loc="left", fontsize=16, pad=12)
     axes.set_xlabel("environment steps")
     axes.set_ylabel(f"{shown} of the greedy team" if curve.metric in NAMES else shown)
@@ -182,13 +142,6 @@ def _footnote(curve: Curve) -> str:
         seeds += f", of {curve.planned} planned"
     counted = f"{seeds}; {curve.episodes} episodes per evaluation" if curve.episodes else seeds
     return counted if curve.before() is None else f"{counted}\ndashed: before training"
-
-
-def _short(steps: float) -> str:
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(steps) >= size:
-            return f"{steps / size:g}{letter}"
-    return f"{steps:g}"
 
 
 def _seeds(folder: Path) -> list[int]:

@@ -40,12 +40,12 @@ def demo(root: Path, **settings: int) -> int:
     story = "three Marines against three that the game commands; each sees what is near it, all share one reward."
     console.print(f"{NAME} on {WORLD}: {story}", soft_wrap=True)
     from qohort.algorithms.presets import preset
-    from qohort.report import curves, raster  # a missing extra is told before training, not after it
+    from qohort.report import curves, figures, raster  # a missing extra is told before training, not after it
     from qohort.report.episode import watch
     from qohort.training.run import Run
     from qohort.training.train import train
 
-    curves.require()
+    figures.require()
     chosen = preset(NAME, WORLD)
     run = Run(**{**chosen.run, "root": root, **settings})
     trained = train(chosen.algorithm, WORLD, run, name=NAME, source=chosen.source)

@@ -1,0 +1,142 @@
+"""What a reader has to know before the numbers: everything unequal, missing, unfinished or rough, in sentences."""
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from qohort.report.gather import RunRecord, SeedRun
+from qohort.report.labels import Cell, Collection, joined, relative, seeds_named
+from qohort.report.statistics import FEW
+
+_GAME = "worlds are part of the library, so the game may differ too"
+
+
+def caveats(collection: Collection) -> list[str]:
+    """Sentences, the gravest first."""
+    cells = [cell for world in collection.worlds for cell in collection.on(world)]
+    records = [record for cell in cells for record in cell.records]
+    told = [*collection.notes, *_versions(records), *_machines(records)]
+    told += [f"{cell.label} on {cell.world} has no evaluation yet and is left out." for cell in collection.empty]
+    told += [sentence for cell in cells if (sentence := _seeds(cell))]
+    told += [sentence for cell in cells for sentence in _odd(cell, collection)]
+    told += [sentence for world in collection.worlds for sentence in _unequal(world, collection.on(world))]
+    return told + _few(cells)
+
+
+def _seeds(cell: Cell) -> str:
+    """How many seeds are whole, and what became of the others."""
+    missing = sorted({*cell.planned} - {run.seed for run in cell.seeds})
+    unfinished = [run for run in cell.seeds if run.state != "finished"]
+    if not missing and not unfinished:
+        return ""
+    parts = [_came_so_far(run) for run in unfinished]
+    if missing:
+        parts.append(f"{seeds_named(missing)} {'has' if len(missing) == 1 else 'have'} no evaluation yet")
+    whole = len(cell.seeds) - len(unfinished)
+    return f"{cell.label} on {cell.world}: {whole} of {len(cell.planned)} seeds are finished; {'; '.join(parts)}."
+
+
+def _came_so_far(run: SeedRun) -> str:
+    if run.state == "running":
+        return f"seed {run.seed} is still running ({run.last_step:,} of {run.planned_steps:,} steps)"
+    if run.last_step >= run.planned_steps:
+        return f"seed {run.seed} was stopped at its last step, before its absolute metric"
+    return f"seed {run.seed} stopped at {run.last_step:,} of {run.planned_steps:,} steps and is drawn until there"
+
+
+def _odd(cell: Cell, collection: Collection) -> Iterable[str]:
+    for run in cell.seeds:
+        where = relative(run.folder, collection.root)
+        if run.torn and run.state != "running":
+            yield f"The last line of {where}/metrics.jsonl is damaged and was left out."
+        if run.absolute is not None and run.absolute_steps < run.last_step:
+            yield (
+                f"{cell.label} on {cell.world}, seed {run.seed}: the absolute metric is of step "
+                f"{run.absolute_steps:,}, and training has gone on to {run.last_step:,}."
+            )
+
+
+def _unequal(world: str, cells: Sequence[Cell]) -> Iterable[str]:
+    lengths = _by_value((run.planned_steps, cell.label) for cell in cells for run in cell.seeds)
+    if len(lengths) > 1:
+        each = joined([f"{steps:,} ({joined(labels)})" for steps, labels in lengths.items()])
+        yield f"On {world} the planned steps differ: {each}. Scores are each run's own; compare curves at equal steps."
+    episodes = _by_value((run.episodes, cell.label) for cell in cells for run in cell.seeds if run.episodes)
+    if len(episodes) > 1:
+        each = joined([f"{count} ({joined(labels)})" for count, labels in episodes.items()])
+        yield f"On {world} evaluations have different numbers of episodes: {each}."
+
+
+def _few(cells: Sequence[Cell]) -> list[str]:
+    few = [(cell, len(cell.seeds)) for cell in cells if len(cell.seeds) < FEW]
+    if not few:
+        return []
+    if len(few) == len(cells) and len({count for _, count in few}) == 1:
+        who, count = "Every algorithm", few[0][1]
+        told = f"{who} has {'one seed' if count == 1 else f'{count} seeds'} on every world it was trained on"
+    else:
+        told = "Fewer than five seeds: " + joined([f"{cell.label} on {cell.world} ({count})" for cell, count in few])
+    return [
+        f"{told}. Intervals of fewer than five seeds are rough, and too narrow rather than too wide; one seed has none."
+    ]
+
+
+def _versions(records: Sequence[RunRecord]) -> list[str]:
+    """One sentence for the library itself, one for its revision, one for what it stands on."""
+    versions = [(record, _mapping(record, "versions")) for record in records]
+    told = []
+    own = _by_value((str(found["qohort"]), _named(record)) for record, found in versions if "qohort" in found)
+    if len(own) > 1:
+        each = joined([f"{version} ({_some(who)})" for version, who in own.items()])
+        told.append(f"Runs are of different versions of Qohort: {each}; {_GAME}.")
+    commits = _by_value(
+        (str(found["commit"])[:8], _named(record))
+        for record in records
+        if "commit" in (found := _mapping(record, "git"))
+    )
+    if len(commits) > 1:
+        each = joined([f"{commit} ({_some(who)})" for commit, who in commits.items()])
+        told.append(f"Runs were started from different revisions of the code: {each}; {_GAME}.")
+    names = sorted({name for _, found in versions for name in found if name != "qohort"})
+    other = {name: sorted({str(found[name]) for _, found in versions if name in found}) for name in names}
+    if differing := [f"{name} {joined(values)}" for name, values in other.items() if len(values) > 1]:
+        told.append(f"Runs used different versions of other packages: {'; '.join(differing)}.")
+    return told
+
+
+def _machines(records: Sequence[RunRecord]) -> list[str]:
+    """Times can be compared only where the machine was the same."""
+    machines = _by_value((machine, _named(record)) for record in records if (machine := _machine(record.process)))
+    if len(machines) < 2:
+        return []
+    each = joined([f"{machine} ({_some(who)})" for machine, who in machines.items()])
+    return [f"Runs were made on different machines: {each}. Seconds and throughput of those cannot be compared."]
+
+
+def _machine(process: Mapping[str, Any]) -> str:
+    devices = process.get("devices")
+    if not isinstance(devices, Mapping):
+        return ""
+    kind = f"{devices.get('kind')}" + (f" × {devices['count']}" if devices.get("count", 1) != 1 else "")
+    return f"{process.get('host')}, {kind}, {process.get('cpus')} processors"
+
+
+def _mapping(record: RunRecord, name: str) -> Mapping[str, Any]:
+    found = record.process.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _named(record: RunRecord) -> str:
+    return f"{record.name} on {record.world}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
+
+
+def _by_value(pairs: Iterable[tuple[Any, str]]) -> dict[Any, list[str]]:
+    """Who has which value; each name once."""
+    groups: dict[Any, dict[str, None]] = collections.defaultdict(dict)
+    for value, name in pairs:
+        groups[value][name] = None
+    return {value: list(groups[value]) for value in sorted(groups)}

@@ -1,0 +1,204 @@
+"""Which runs are one algorithm: equal settings under one label; whatever is not equal is shown apart or refused."""
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qohort.errors import QohortError
+from qohort.report.gather import RunRecord, SeedRun
+from qohort.training import settings
+
+Key = tuple[str, str]
+"""World and label."""
+
+Groups = dict[Key, list[RunRecord]]
+
+_SHOWN = 4
+"""So many settings are named in a sentence, and at most three in a label."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """All seeds of one algorithm on one world."""
+
+    world: str
+    label: str
+    records: tuple[RunRecord, ...]
+    seeds: tuple[SeedRun, ...]
+    """Those that have been evaluated, each number once."""
+    planned: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Collection:
+    """Everything that is compared."""
+
+    root: Path
+    cells: Mapping[Key, Cell]
+    """Those with at least one evaluation."""
+    worlds: tuple[str, ...]
+    labels: tuple[str, ...]
+    """In the order of legends and tables."""
+    notes: tuple[str, ...]
+    """Sentences about settings and seeds that are not what one would think."""
+    empty: tuple[Cell, ...]
+    """Those that have not been evaluated yet."""
+
+    def on(self, world: str) -> list[Cell]:
+        """The cells of a world, in the order of labels."""
+        return [self.cells[world, label] for label in self.labels if (world, label) in self.cells]
+
+
+def collect(records: Sequence[RunRecord], root: Path, *, names: Mapping[str, str] | None = None) -> Collection:
+    """Put runs under labels.
+
+    Args:
+        records: what `gather` found.
+        root: the folder they were found in; paths in sentences begin there.
+        names: other names for labels, or for run folders given by their path below `root`; what is named comes first,
+            in this order.
+    """
+    names, notes = dict(names or {}), []
+    groups = _renamed(_split(records, notes), root, names)
+    cells = {key: _cell(key, group, root, notes) for key, group in sorted(groups.items())}
+    shown = {key: cell for key, cell in cells.items() if cell.seeds}
+    if not shown:
+        raise QohortError(
+            f"No run below {root} has an evaluation yet; the first one comes at step 0. Wait until training has begun."
+        )
+    labels = {label for _, label in shown}
+    notes += _across_worlds(shown, sorted(labels))
+    first = [name for name in dict.fromkeys(names.values()) if name in labels]
+    return Collection(
+        root=root,
+        cells=shown,
+        worlds=tuple(sorted({world for world, _ in shown})),
+        labels=(*first, *sorted(labels - {*first})),
+        notes=tuple(notes),
+        empty=tuple(cell for cell in cells.values() if not cell.seeds),
+    )
+
+
+def learned_with(record: RunRecord) -> dict[str, Any]:
+    """The settings that touch what is learned, by dotted names; seeds and lengths are not among them."""
+    return settings.flat({"algorithm": record.config["algorithm"], "run": {"chunk": record.config["run"].get("chunk")}})
+
+
+def relative(folder: Path, root: Path) -> str:
+    """A path as sentences and `--labels` write it."""
+    return folder.relative_to(root).as_posix()
+
+
+def joined(words: Sequence[object]) -> str:
+    """Words as a sentence lists them."""
+    texts = [str(word) for word in words]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _split(records: Sequence[RunRecord], notes: list[str]) -> list[tuple[str, RunRecord]]:
+    """A label for each record; those of one name and world with different settings are told apart."""
+    labelled = []
+    groups: Groups = collections.defaultdict(list)
+    for record in records:
+        groups[record.world, record.name].append(record)
+    for (world, name), members in groups.items():
+        differing = _differing(map(learned_with, members))
+        if not differing:
+            labelled += [(name, record) for record in members]
+            continue
+        apart = [(f"{name} {_suffix(record, differing)}", record) for record in members]
+        labelled += apart
+        shown = joined([f"'{label}'" for label in sorted({label for label, _ in apart})])
+        notes.append(
+            f"Runs called {name} on {world} have different settings ({_listed(differing)}) and are shown apart: "
+            f"{shown}."
+        )
+    return labelled
+
+
+def _differing(every: Iterable[Mapping[str, Any]]) -> list[str]:
+    flats = list(every)
+    names = dict.fromkeys(name for flat in flats for name in flat)
+    return [name for name in names if any(flat.get(name, ...) != flats[0].get(name, ...) for flat in flats)]
+
+
+def _suffix(record: RunRecord, differing: Sequence[str]) -> str:
+    """The settings that differ, if they are few and short; else what makes the folder's name its own."""
+    values = [learned_with(record).get(name, "absent") for name in differing]
+    if len(differing) > 3 or any(isinstance(value, list | dict) for value in values):
+        return record.folder.name.removeprefix(f"{record.name}-")
+    ends = [name.rpartition(".")[2] for name in differing]
+    named = ends if len({*ends}) == len(ends) else differing
+    return " ".join(f"{name}={value}" for name, value in zip(named, values, strict=True))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _renamed(labelled: Sequence[tuple[str, RunRecord]], root: Path, names: Mapping[str, str]) -> Groups:
+    known = {old for label, record in labelled for old in (label, relative(record.folder, root))}
+    for old in names:
+        if old not in known:
+            raise QohortError(
+                f"--labels names {old!r}, which is neither a label nor a run folder below {root}. Labels are: "
+                f"{', '.join(sorted({label for label, _ in labelled}))}."
+            )
+    groups: Groups = collections.defaultdict(list)
+    for label, record in labelled:
+        shown = names.get(relative(record.folder, root), names.get(label, label))
+        groups[record.world, shown].append(record)
+    for (world, label), members in groups.items():
+        if differing := _differing(map(learned_with, members)):
+            raise QohortError(
+                f"--labels puts runs with different settings under {label!r} on {world} ({_listed(differing)}). Runs "
+                "of one label have equal settings; give them different labels."
+            )
+    return groups
+
+
+def _cell(key: Key, records: Sequence[RunRecord], root: Path, notes: list[str]) -> Cell:
+    """All seeds; a number that was trained twice counts once, since it is the same run over again."""
+    world, label = key
+    kept: dict[int, SeedRun] = {}
+    twice: set[int] = set()
+    for found in (seed for record in records for seed in record.seeds):
+        other = kept.get(found.seed)
+        if other is not None:
+            twice.add(found.seed)
+        if other is None or _rank(found) > _rank(other):
+            kept[found.seed] = found
+    if twice:
+        places = joined([relative(record.folder, root) for record in records])
+        what = f"{seeds_named(sorted(twice))} {'was' if len(twice) == 1 else 'were'} trained more than once"
+        notes.append(
+            f"{label} on {world}: {what} ({places}). A seed is counted once: the run that is finished, or came further."
+        )
+    return Cell(
+        world=world,
+        label=label,
+        records=tuple(records),
+        seeds=tuple(kept[seed] for seed in sorted(kept)),
+        planned=tuple(sorted({*kept, *(seed for record in records for seed in record.planned)})),
+    )
+
+
+def seeds_named(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {joined(seeds)}"
+
+
+def _rank(run: SeedRun) -> tuple[int, bool]:
+    return run.last_step, run.state == "finished"
+
+
+def _across_worlds(cells: Mapping[Key, Cell], labels: Sequence[str]) -> list[str]:
+    """A label may have other settings on another world (a preset of that world); it is said."""
+    notes = []
+    for label in labels:
+        own = [cell.records[0] for (_, name), cell in cells.items() if name == label]
+        if differing := _differing(map(learned_with, own)):
+            notes.append(f"{label} has not the same settings on every world: {_listed(differing)} differ.")
+    return notes
