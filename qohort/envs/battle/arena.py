@@ -50,7 +50,7 @@ class Physics:
     """How far from their places in the formation units may appear."""
     push: float = 1.0
     """The part of an overlap between two units that is undone in a tick."""
-    sidestep: float = 0.7
+    sidestep: float = 1.0
     """How fast a unit that is blocked goes round, in parts of its speed."""
 
     def __post_init__(self) -> None:
