@@ -88,7 +88,8 @@ def progress(view: View) -> str:
     figures = view.figures
     seed = figures.seeds[figures.current]
     which = "all seeds" if figures.together else f"seed {figures.current}"
-    many = f" ({figures.done + 1} of {len(figures.seeds)})" if len(figures.seeds) > 1 and not figures.together else ""
+    place = list(figures.seeds).index(figures.current) + 1
+    many = f" ({place} of {len(figures.seeds)})" if len(figures.seeds) > 1 and not figures.together else ""
     parts = [f"{which}{many}, {seed.step:,}/{view.steps:,} steps"]
     if seed.last is not None and seed.best is not None:
         parts.append(f"eval {_words(seed.metric)} {seed.last:.4g} (best {seed.best:.4g})")

@@ -112,9 +112,9 @@ class Runner:
             elif self._asked:
                 self._manifest.note(name, state=STOPPED)
             else:
-                self._manifest.note(name, state=FAILED, exit_code=code, error=child.last_words() or [cause(code)])
-                if code < 0:
-                    self._manifest.note(name, error=[*self._manifest.records[name]["error"], cause(code)])
+                words = child.last_words()
+                why = [cause(code)] if code <= 0 or not words else []
+                self._manifest.note(name, state=FAILED, exit_code=code, error=[*words, *why])
             self._told(name)
 
     def _ask_to_leave(self) -> None:
