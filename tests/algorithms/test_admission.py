@@ -17,6 +17,7 @@ from qohort.algorithms.base import AbstractAlgorithm
 from qohort.algorithms.presets import MIXERS, PRESETS
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make, names
+from qohort.envs.battle import Battle, Group, Hold, Kind, Scenario, battle
 from qohort.envs.games.tabular import TabularGame
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import VDN, Independent
@@ -205,11 +206,14 @@ def test_it_trains_resumes_and_loads(name, tmp_path):
     assert plays[0] == plays[1] == alone
 
 
-@pytest.mark.parametrize("world", [*names(), "individual", "clock"])
+GAMES = [name for name in names() if name.startswith("games/")]
+
+
+@pytest.mark.parametrize("world", [*GAMES, "individual", "clock", "duel"])
 def test_every_kind_of_world(world):
     """A few chunks: play and learning are finite, and one program does it."""
     individual = world == "individual"
-    env = {"individual": individual_game, "clock": Clock}.get(world, lambda: make(world))()
+    env = {"individual": individual_game, "clock": Clock, "duel": duel}.get(world, lambda: make(world))()
     algorithm = dataclasses.replace(
         tiny(ValueDecomposition(mixer=Independent() if individual else VDN())),
         epsilon=LinearSchedule(start=0.5, end=0.5, steps=0),
@@ -238,3 +242,12 @@ def individual_game() -> TabularGame:
     """Two states, two agents; each is paid for its own action."""
     own = np.indices((2, 2, 2))[1:].astype(float)
     return TabularGame(np.full((2, 2, 2, 2), 0.5), own, limit=5)
+
+
+def duel() -> Battle:
+    """Two Marines against one, until the twelfth step."""
+    sides = [Group(kind=Kind.MARINE, count=count, at=at) for count, at in ((2, (12.0, 16.0)), (1, (16.0, 16.0)))]
+    scenario = Scenario(
+        name="duel", limit=12, terrain="band", allies=tuple(sides[:1]), enemies=tuple(sides[1:]), plan=Hold()
+    )
+    return battle(scenario=scenario)
