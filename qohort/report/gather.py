@@ -150,12 +150,24 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
 
 
 def _name(folder: Path, root: Path, name: str) -> str:
-    """The label of a study is the folder's name; other folders end with a hash, or were named for other reasons."""
+    """In a study the folder's name, which tells its options; elsewhere that ends with a hash or was chosen freely."""
     above = [place for place in folder.parents if place == root or root in place.parents]
     if not any((place / STUDY).is_file() for place in above):
         return name
-    hashed = re.fullmatch(r"(.+)-[0-9a-f]{8}(-\d+)?", folder.name)
-    return name if hashed and hashed[1] == re.sub(r"[^\w.=+-]", "-", name) else folder.name
+    shown = re.sub(r"-\d+$", "", folder.name)  # a fresh run beside an older one
+    hashed = re.fullmatch(r"(.+)-[0-9a-f]{8}", shown)
+    return name if hashed and hashed[1] == re.sub(r"[^\w.=+-]", "-", name) else shown
+
+
+def without_runs(root: Path) -> list[str]:
+    """Sentences about cells of a study that have no run folder yet."""
+    if not (root / STUDY).is_file():
+        return []
+    with contextlib.suppress(ValueError, KeyError, TypeError), disk.explained(root, "read"):
+        cells = json.loads((root / STUDY).read_bytes())["cells"]
+        waiting = [str(cell["name"]) for cell in cells if not (root / cell["folder"] / CONFIG).is_file()]
+        return [f"The study has cells that have not begun: {', '.join(waiting)}."] if waiting else []
+    return [f"{STUDY} cannot be read, so cells that have not begun are not listed."]
 
 
 def _read_seed(folder: Path, seed: int, *, steps: int, finished: bool, running: bool) -> SeedRun | None:
