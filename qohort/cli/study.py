@@ -60,6 +60,11 @@ def main(argv: Sequence[str]) -> int:
     """Work through a study, and tell how it went."""
     if not argv:
         argv = ["--help"]
+    if argv[0].startswith("-") and argv[0] not in ("-h", "--help"):
+        raise QohortError(
+            "`qohort study` needs a folder first, as in `qohort study studies/heads --algorithms qatten --worlds "
+            "battle/3m --set algorithm.mixer.heads=1,2,4`."
+        )
     flags = parse(StudyFlags, argv, prog="qohort study")
     grids = _grids(flags)
     jax.config.update("jax_platforms", "cpu")  # an accelerator is for the cells

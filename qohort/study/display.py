@@ -84,19 +84,19 @@ class StudyDisplay:
 
 
 def progress(view: View) -> str:
-    """A cell at work: seed, steps, score, speed, time left."""
+    """A cell at work: seed, steps, time left, evaluation, speed; a narrow terminal cuts off the end."""
     figures = view.figures
     seed = figures.seeds[figures.current]
     which = "all seeds" if figures.together else f"seed {figures.current}"
     place = list(figures.seeds).index(figures.current) + 1
     many = f" ({place} of {len(figures.seeds)})" if len(figures.seeds) > 1 and not figures.together else ""
     parts = [f"{which}{many}, {seed.step:,}/{view.steps:,} steps"]
-    if seed.last is not None and seed.best is not None:
-        parts.append(f"eval {_words(seed.metric)} {seed.last:.4g} (best {seed.best:.4g})")
-    if seed.rate:
-        parts.append(f"{seed.rate:,.0f} steps/s")
     if figures.steps and figures.seconds:
         parts.append(f"{duration(figures.seconds / figures.steps * (figures.total - figures.steps))} left")
+    if seed.last is not None and seed.best is not None:
+        parts.append(f"eval {_words(seed.metric)} {seed.last:.3g} (best {seed.best:.3g})")
+    if seed.rate:
+        parts.append(f"{seed.rate:,.0f} steps/s")
     return ", ".join(parts)
 
 
@@ -161,8 +161,8 @@ def _detail(view: View) -> str:
     if view.state == FINISHED:
         figures = view.figures
         means = {name: figures.mean(name) for name in ("last", "best", "absolute")}
-        told = ", ".join(f"{name} {mean:.4g}" for name, mean in means.items() if mean is not None)
-        return f"eval {_words(figures.metric)}: {told}; {duration(figures.seconds)}"
+        told = ", ".join(f"{name} {mean:.3g}" for name, mean in means.items() if mean is not None)
+        return f"eval {_words(figures.metric)} {told}; {duration(figures.seconds)}"
     return view.reason
 
 

@@ -57,6 +57,7 @@ class Runner:
                     self._start()
                 self._show()
                 time.sleep(POLL)
+            self._display.update(self.views(), left=None)
         except KeyboardInterrupt:
             self._kill()
             raise

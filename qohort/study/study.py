@@ -95,7 +95,7 @@ def _beginning(manifest: Manifest) -> list[str]:
     """What is there already."""
     states = [record["state"] for record in manifest.records.values()]
     done = states.count(FINISHED)
-    sentences = [f"{len(states)} cells in {manifest.root}" + (f"; {done} of them are finished." if done else ".")]
+    sentences = [f"{manifest.root}: {done} of {len(states)} cell{'s' * (len(states) > 1)} finished."]
     if manifest.outside:
         sentences.append(
             f"In {manifest.root}, but not in this grid: {', '.join(manifest.outside)}. They stay as they are."

@@ -117,7 +117,7 @@ def views(cell: Cell, folder: Path) -> list[View]:
 def test_what_is_told(cell, tmp_path):
     made = views(cell, tmp_path)
     assert progress(made[1]) == "seed 1 (2 of 2), 0/200 steps, 0:06 left"
-    assert progress(made[0]).startswith("seed 1 (2 of 2), 0/200 steps, eval return 1 (best 1), ")
+    assert progress(made[0]).startswith("seed 1 (2 of 2), 0/200 steps, 0:06 left, eval return 1 (best 1)")
     assert summary(made, 65.0) == "1 of 4 cells finished, 1 failed; about 1:05 left"
     assert [duration(seconds) for seconds in (0.4, 65.0, 7265.0)] == ["0:00", "1:05", "2:01:05"]
 
@@ -132,7 +132,7 @@ def test_plain_lines_and_tables(cell, tmp_path):
         display.update(made, left=None)
     console.print(results(made), failures(made))
     text = file.getvalue()
-    assert "a/one: finished, eval return: last 3, best 4, absolute 4.5; 0:06\n" in text
+    assert "a/one: finished, eval return last 3, best 4, absolute 4.5; 0:06\n" in text
     assert "a/two: running\n" in text
     assert text.count("a/two: ") == 1  # the next line about it is due in half a minute
     assert "a/three: failed, qohort: [no] memory" in text
