@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     settings = preset(chosen.name, chosen.world, chosen.preset)
     flags = parse(
-        _flags_type(settings),
+        flags_type(settings),
         rest,
         prog=f"qohort train {chosen.name} {chosen.world}",
         default={"algorithm": settings.algorithm, "run": Run(**settings.run)},
@@ -78,7 +78,7 @@ def _choose(argv: Sequence[str]) -> tuple[argparse.Namespace | None, list[str]]:
     return chosen, rest
 
 
-def _flags_type(settings: Preset) -> Any:
+def flags_type(settings: Preset) -> Any:
     """The settings as a type for tyro: the algorithm's own class, and the run's flags without a prefix."""
     return dataclasses.make_dataclass(
         "Flags",
