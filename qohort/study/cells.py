@@ -14,7 +14,7 @@ from typing import Any
 
 from qohort.algorithms.presets import Preset, preset
 from qohort.cli.parse import parse
-from qohort.cli.train import flags_type as flags_type
+from qohort.cli.train import flags_type
 from qohort.envs import AbstractEnv, make
 from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
