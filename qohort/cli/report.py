@@ -20,7 +20,6 @@ from qohort.report.labels import collect
 from qohort.report.table import Table
 from qohort.report.write_report import FIGURES, PAGE, TABLES, write_report
 
-
 _SHOWN = {
     "aggregate": ("algorithm", "runs", "IQM", "optimality gap"),
     "scores": ("world", "algorithm", "seeds", "IQM", "steps"),
@@ -53,6 +52,8 @@ class ReportFlags:
 
 def main(argv: Sequence[str]) -> int:
     """Compare, write, and show the scores."""
+    if not argv:
+        raise QohortError("`qohort report` needs the folder that holds the runs, as in `qohort report runs`.")
     flags = parse(ReportFlags, argv, prog="qohort report")
     root: Path = flags.folder
     out = flags.out or root / "report"

@@ -128,19 +128,22 @@ def trace(axes: Any, curve: Curve, look: Look, *, most: int, place: int) -> None
             dash_capstyle="butt",
             zorder=3,
         )
-    marks = _marks(len(grid), place)
-    axes.plot(
-        grid[marks],
-        band.value[marks],
-        color=look.colour,
-        linestyle="none",
-        marker=look.marker,
-        markersize=6.5,
-        markeredgecolor="white",
-        markeredgewidth=0.7,
-        clip_on=False,
-        zorder=4,
-    )
+    marks = np.array(_marks(len(grid), place))
+    for full in (True, False):
+        shown = marks[whole[marks] == full]
+        axes.plot(
+            grid[shown],
+            band.value[shown],
+            color=look.colour,
+            linestyle="none",
+            marker=look.marker,
+            markersize=6.5 if full else 5,
+            markeredgecolor="white",
+            markeredgewidth=0.7,
+            alpha=1.0 if full else 0.45,
+            clip_on=False,
+            zorder=4,
+        )
 
 
 def stretches(whole: Any) -> list[tuple[int, int]]:

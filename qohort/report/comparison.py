@@ -278,7 +278,16 @@ def _together(collection: Collection, cells: Mapping[Key, CellNumbers], notes: l
             for label, missing in lacking.items()
             if missing
         ]
+        notes += [
+            f"{label} has {joined(counts)} scores on {joined(worlds)}; every run counts the same in its aggregate IQM."
+            for label, missing in lacking.items()
+            if not missing and len({*(counts := _counts(label, cells, worlds))}) > 1
+        ]
     return [label for label, missing in lacking.items() if not missing]
+
+
+def _counts(label: str, cells: Mapping[Key, CellNumbers], worlds: Sequence[str]) -> list[int]:
+    return [0 if (score := cells[world, label].score) is None else len(score.values) for world in worlds]
 
 
 def _improvement(

@@ -200,5 +200,5 @@ def _across_worlds(cells: Mapping[Key, Cell], labels: Sequence[str]) -> list[str
     for label in labels:
         own = [cell.records[0] for (_, name), cell in cells.items() if name == label]
         if differing := _differing(map(learned_with, own)):
-            notes.append(f"{label} has not the same settings on every world: {_listed(differing)} differ.")
+            notes.append(f"{label} has not the same settings on every world ({_listed(differing)} differ).")
     return notes

@@ -3,7 +3,8 @@ Statistical Precipice", ask for them.
 
 Scores come as *strata*: one array for each world, with a value for each run. A resample draws runs with replacement
 within each world, never across worlds. Every statistic works on the last axis, so that thousands of resamples are one
-call. NumPy alone does it: the package `rliable` needs five more, one of them compiled, for what is short here.
+call. NumPy alone does it: `rliable` 1.2.0 (August 2024) needs five packages more, and its intervals raise an error with
+the releases of `arch` after 7.
 """
 
 import dataclasses
@@ -138,7 +139,7 @@ def profile_band(
 
 
 def curve_band(
-    strata: Sequence[Float[np.ndarray, "runs P"]],
+    strata: Sequence[Float[np.ndarray, "_ P"]],
     *,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
@@ -176,7 +177,7 @@ def censored_median(values: Float[np.ndarray, " n"]) -> float:
     return (low + high) / 2
 
 
-def area_under_curve(steps: Shaped[np.ndarray, " P"], values: Float[np.ndarray, " P"], until: float) -> float:
+def area_under_curve(steps: Shaped[np.ndarray, " P"], values: Float[np.ndarray, " P"], until: int | float) -> float:
     """The mean height of a curve from its first point to a step, by trapezoids; NaN if the curve ends before."""
     if len(steps) == 0 or steps[-1] < until:
         return np.nan

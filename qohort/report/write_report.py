@@ -208,7 +208,9 @@ def _page(
 
 def _title(comparison: Comparison) -> str:
     labels = [label for label in comparison.collection.labels if any(label == key[1] for key in comparison.cells)]
-    return _escaped(f"{joined(labels)} on {joined(comparison.worlds)}")
+    algorithms = joined(labels) if len(labels) <= 5 else _many(len(labels), "algorithm")
+    worlds = joined(comparison.worlds) if len(comparison.worlds) <= 3 else _many(len(comparison.worlds), "world")
+    return _escaped(f"{algorithms} on {worlds}")
 
 
 def _summary(comparison: Comparison) -> str:
@@ -220,14 +222,15 @@ def _summary(comparison: Comparison) -> str:
         f"Scores are of the **{comparison.score}**",
     ]
     if comparison.score == "absolute metric":
-        lines[-1] += ": the policy with the best evaluation, over ten times the episodes or what was asked for"
+        lines[-1] += ": the policy with the best evaluation, played again for more episodes"
     lines[-1] += ". Intervals are 95 % bootstrap intervals over seeds."
     for world, scale in comparison.scales.items():
         if scale.metric != WIN_RATE:
             why = "which were given" if scale.given else "the extremes of these runs, so other runs may shift them"
+            metric = NAMES.get(scale.metric, scale.metric)
             lines.append(
-                f"{_escaped(world)} is scored by {_escaped(NAMES.get(scale.metric, scale.metric))}; 0 and 1 of aggregates "
-                f"and of thresholds are {scale.low:.4g} and {scale.high:.4g}, {why}."
+                f"{_escaped(world)} is scored by {_escaped(metric)}; 0 and 1 of aggregates and of thresholds are "
+                f"{scale.low:.4g} and {scale.high:.4g}, {why}."
             )
     return " ".join(lines) + "\n"
 
@@ -235,11 +238,11 @@ def _summary(comparison: Comparison) -> str:
 _METHODS = f"""## How the numbers are made
 
 Following Agarwal et al. (2021) and Gorsane et al. (2022). **IQM**: the mean of the middle half of the runs (⌊n/4⌋ left
-out at either end, so of fewer than four runs it is the mean). **Intervals**: percentile bootstrap, {RESAMPLES:,} resamples
-of runs within each world, from a fixed random seed. **Probability of improvement**: over all pairs of runs, ties one
-half, averaged over worlds. **Optimality gap**: mean shortfall to 1. **Curves**: straight lines between a run's own
-evaluations; a run is drawn as far as it came and no farther. **Clock**: what the training process measured, compilation
-and evaluations included; work that was repeated after a kill is not counted.
+out at either end, so of fewer than four runs it is the mean). **Intervals**: percentile bootstrap, {RESAMPLES:,}
+resamples of runs within each world, from a fixed random seed. **Probability of improvement**: over all pairs of runs,
+ties one half, averaged over worlds. **Optimality gap**: mean shortfall to 1. **Curves**: straight lines between a run's
+own evaluations; a run is drawn as far as it came and no farther. **Clock**: what the training process measured,
+compilation and evaluations included; work that was repeated after a kill is not counted.
 """
 
 

@@ -1,0 +1,227 @@
+"""What is read from run folders, and what is said about those that are not whole."""
+
+import json
+
+import numpy as np
+import pytest
+
+from qohort.errors import QohortError
+from qohort.mixers import QMIX, VDN
+from qohort.report.caveats import caveats
+from qohort.report.gather import gather, without_runs
+from qohort.report.labels import collect
+from qohort.training.run_folder import RunFolder, read_config
+from tests.report.synthetic import with_mixer, write_run
+
+WHOLE = {0: [(0, 0.0), (100, 0.5), (200, 1.0)], 1: [(0, 0.0), (100, 0.25), (200, 0.75)]}
+ROUGH = "Intervals of fewer than five seeds are rough"
+
+
+def told(root, **options) -> list[str]:
+    """The sentences about a folder, but for the one about few seeds."""
+    return [said for said in caveats(collect(gather(root), root, **options)) if ROUGH not in said]
+
+
+def labels(root, **options) -> list[str]:
+    return [f"{label} on {world}" for world, label in collect(gather(root), root, **options).cells]
+
+
+def test_a_real_run(finished):
+    (record,) = gather(finished)
+    assert (record.name, record.planned, record.planned_steps) == ("vdn", (0, 1), 120)
+    assert [run.state for run in record.seeds] == ["finished"] * 2
+    for run in record.seeds:
+        assert run.steps.tolist() == [0, 60, 120]
+        assert {"eval/return", "eval/win_rate", "eval/length"} <= {*run.values}
+        assert (run.episodes, run.absolute_episodes, run.absolute_steps) == (4, 4, 120)
+        assert run.absolute is not None
+        assert run.absolute["eval/return"] <= run.values["eval/return"].max() + 100
+        assert run.seconds[0] == 0
+        assert (np.diff(run.seconds) > 0).all()
+        assert run.speed is not None
+        assert run.speed.steps_per_second > 0
+    assert record.process["versions"]["qohort"]
+
+
+def test_run_folders_are_found_at_any_depth(tmp_path):
+    write_run(tmp_path / "a" / "b" / "one", WHOLE, name="vdn")
+    write_run(tmp_path / "two", WHOLE, name="qmix", algorithm=with_mixer(QMIX()))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"theirs": 1}')
+    write_run(tmp_path / "report" / "three", WHOLE)
+    found = gather(tmp_path, leave_out=[tmp_path / "report"])
+    assert [record.folder.name for record in found] == ["one", "two"]
+    assert [record.name for record in gather(tmp_path / "two")] == ["qmix"]
+
+
+def test_what_was_written_is_read(tmp_path):
+    write_run(tmp_path / "run", WHOLE, absolute={0: 0.9, 1: 0.8}, seconds=lambda step: 3 + step / 50)
+    first, second = gather(tmp_path)[0].seeds
+    assert first.values["eval/win_rate"].tolist() == [0.0, 0.5, 1.0]
+    assert second.values["eval/return"].tolist() == [0.0, 5.0, 15.0]
+    assert first.seconds.tolist() == [0.0, 5.0, 7.0]
+    assert first.absolute == {"eval/win_rate": 0.9, "eval/return": 18.0, "eval/length": 10.0}
+    assert first.absolute_episodes == 320
+    assert first.speed is not None
+    assert first.speed.steps_per_second == pytest.approx(200 / 4)
+    assert first.speed.updates_per_second == pytest.approx(2 / 4)
+
+
+def test_the_clock_goes_on_when_another_process_does(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    timing = [(100, 10.0), (150, 14.0), (200, 3.0)]
+    lines = [json.dumps({"seed": 0, "step": step, "seconds": clock}) + "\n" for step, clock in timing]
+    (tmp_path / "run" / "seed-0" / "timing.jsonl").write_text("".join(lines))
+    assert gather(tmp_path)[0].seeds[0].seconds.tolist() == [0.0, 10.0, 17.0]
+
+
+def test_a_run_without_a_clock(tmp_path):
+    write_run(tmp_path / "run", WHOLE, seconds=None)
+    run = gather(tmp_path)[0].seeds[0]
+    assert np.isnan(run.seconds).all()
+    assert run.speed is None
+
+
+def test_nothing_to_compare(tmp_path):
+    with pytest.raises(QohortError, match=r"There are no runs below .*`qohort train` makes them"):
+        gather(tmp_path)
+    with pytest.raises(QohortError, match="is not a folder"):
+        gather(tmp_path / "nowhere")
+    RunFolder.open(
+        tmp_path / "run",
+        {"name": "a", "world": "w", "algorithm": {}, "run": {"seed": 0, "seeds": 2, "steps": 9}},
+        fresh=False,
+    ).close()
+    with pytest.raises(QohortError, match=r"No run below .* has an evaluation yet"):
+        collect(gather(tmp_path), tmp_path)
+
+
+def test_a_torn_last_line_is_left_out_and_said(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    path = tmp_path / "run" / "seed-1" / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    assert gather(tmp_path)[0].seeds[1].steps.tolist() == [0, 100]
+    assert "The last line of run/seed-1/metrics.jsonl is damaged and was left out." in told(tmp_path)
+
+
+def test_damage_inside_is_refused(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    path = tmp_path / "run" / "seed-1" / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"\x00\x00\n", *lines[1:]]))
+    with pytest.raises(QohortError, match=r"metrics\.jsonl is damaged: line 2 of 6 .* move the run folder"):
+        gather(tmp_path)
+
+
+def test_a_damaged_absolute_metric_is_refused(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    (tmp_path / "run" / "seed-0" / "absolute.json").write_text("{")
+    with pytest.raises(QohortError, match=r"absolute\.json is damaged"):
+        gather(tmp_path)
+
+
+def test_a_whole_run_needs_no_words(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    assert told(tmp_path) == []
+
+
+def test_a_seed_that_stopped_and_one_that_never_began(tmp_path):
+    lines = {0: WHOLE[0], 1: WHOLE[1][:2]}
+    write_run(tmp_path / "run", lines, name="qmix", planned_seeds=[0, 1, 2], absolute={0: 1.0})
+    assert told(tmp_path) == [
+        "qmix on battle/3m: 1 of 3 seeds are finished; seed 1 stopped at 100 of 200 steps and is drawn until there; "
+        "seed 2 has no evaluation yet."
+    ]
+
+
+def test_a_run_that_goes_on_is_marked(tmp_path):
+    folder = write_run(tmp_path / "run", {0: WHOLE[0][:2]}, planned=200, absolute={})
+    with RunFolder.open(folder, read_config(folder), fresh=False):
+        assert gather(tmp_path)[0].seeds[0].state == "running"
+        assert "seed 0 is still running (100 of 200 steps)" in told(tmp_path)[0]
+    assert gather(tmp_path)[0].seeds[0].state == "stopped"
+
+
+def test_a_run_that_was_given_more_steps(tmp_path):
+    folder = write_run(tmp_path / "run", {0: WHOLE[0]})
+    line = json.loads((folder / "seed-0" / "absolute.json").read_text()) | {"steps": 100}
+    (folder / "seed-0" / "absolute.json").write_text(json.dumps(line))
+    assert told(tmp_path) == [
+        "vdn on battle/3m, seed 0: the absolute metric is of step 100, and training has gone on to 200."
+    ]
+
+
+def test_few_seeds_are_said_to_be_rough(tmp_path):
+    write_run(tmp_path / "a", {seed: WHOLE[0] for seed in range(5)}, name="vdn")
+    assert caveats(collect(gather(tmp_path), tmp_path)) == []
+    write_run(tmp_path / "b", WHOLE, name="qmix", algorithm=with_mixer(QMIX()))
+    (said,) = caveats(collect(gather(tmp_path), tmp_path))
+    assert said.startswith("Fewer than five seeds: qmix on battle/3m (2). Intervals of fewer than five seeds are rough")
+
+
+def test_different_settings_of_one_name_are_shown_apart(tmp_path):
+    for gamma in (0.9, 0.99):
+        algorithm = with_mixer(VDN())
+        write_run(tmp_path / f"vdn-{gamma}", WHOLE, algorithm=type(algorithm)(mixer=VDN(), gamma=gamma))
+    assert labels(tmp_path) == ["vdn gamma=0.9 on battle/3m", "vdn gamma=0.99 on battle/3m"]
+    assert told(tmp_path) == [
+        "Runs called vdn on battle/3m have different settings (algorithm.gamma) and are shown apart: 'vdn gamma=0.9' "
+        "and 'vdn gamma=0.99'."
+    ]
+    names = {"vdn gamma=0.9": "short-sighted"}
+    assert labels(tmp_path, names=names) == ["short-sighted on battle/3m", "vdn gamma=0.99 on battle/3m"]
+    with pytest.raises(QohortError, match=r"different settings under 'vdn' on battle/3m \(algorithm\.gamma\)"):
+        collect(gather(tmp_path), tmp_path, names={"vdn gamma=0.9": "vdn", "vdn gamma=0.99": "vdn"})
+
+
+def test_labels_by_folder_and_in_the_order_given(tmp_path):
+    write_run(tmp_path / "a", WHOLE, name="vdn")
+    write_run(tmp_path / "b", WHOLE, name="qmix", algorithm=with_mixer(QMIX()))
+    collection = collect(gather(tmp_path), tmp_path, names={"b": "zebra", "vdn": "Ant"})
+    assert collection.labels == ("zebra", "Ant")
+    with pytest.raises(QohortError, match=r"--labels names 'iql', which is neither .* Labels are: qmix, vdn\."):
+        collect(gather(tmp_path), tmp_path, names={"iql": "x"})
+
+
+def test_seeds_of_several_folders_are_one_label_and_none_counts_twice(tmp_path):
+    write_run(tmp_path / "a", WHOLE)
+    write_run(tmp_path / "b", {1: WHOLE[1][:2], 2: WHOLE[0]}, planned=200, absolute={2: 1.0})
+    (cell,) = collect(gather(tmp_path), tmp_path).cells.values()
+    assert [(run.seed, run.last_step) for run in cell.seeds] == [(0, 200), (1, 200), (2, 200)]
+    assert told(tmp_path)[0] == (
+        "vdn on battle/3m: seed 1 was trained more than once (a and b). A seed is counted once: the run that is "
+        "finished, or came further."
+    )
+
+
+def test_settings_that_differ_between_worlds_are_said(tmp_path):
+    for world, gamma in (("games/and", 0.9), ("games/or", 0.99)):
+        write_run(tmp_path / world, WHOLE, world=world, algorithm=type(with_mixer(VDN()))(mixer=VDN(), gamma=gamma))
+    assert told(tmp_path) == ["vdn has not the same settings on every world (algorithm.gamma differ)."]
+
+
+def test_versions_machines_lengths_and_episodes_that_differ_are_said(tmp_path):
+    write_run(tmp_path / "a", WHOLE)
+    other = {"versions": {"qohort": "0.2.0", "jax": "0.11.0"}, "host": "there", "git": {"commit": "1" * 40}}
+    longer = {0: [*WHOLE[0], (300, 1.0)]}
+    write_run(tmp_path / "b", longer, name="qmix", algorithm=with_mixer(QMIX()), process=other, episodes=64)
+    said = " ".join(told(tmp_path))
+    assert "different versions of Qohort: 0.1.0 (vdn on battle/3m) and 0.2.0 (qmix on battle/3m)" in said
+    assert "the game may differ too" in said
+    assert "different revisions of the code: 00000000 (vdn on battle/3m) and 11111111" in said
+    assert "other packages: jax 0.10.2 and 0.11.0." in said
+    assert "Seconds and throughput of those cannot be compared." in said
+    assert "On battle/3m the planned steps differ: 200 (vdn) and 300 (qmix)." in said
+    assert "different numbers of episodes: 32 (vdn) and 64 (qmix)" in said
+
+
+def test_in_a_study_the_folder_is_the_label(tmp_path):
+    mixers = {"vdn": VDN(), "qmix-mixer.embed=8": QMIX(embed=8), "qmix-mixer.embed=32": QMIX(embed=32)}
+    for name, mixer in mixers.items():
+        own = name.partition("-")[0]
+        write_run(tmp_path / "battle" / "3m" / name, WHOLE, name=own, algorithm=with_mixer(mixer))
+    cells = [{"name": f"battle/3m/{name}", "folder": f"battle/3m/{name}"} for name in (*mixers, "iql")]
+    (tmp_path / "study.json").write_text(json.dumps({"cells": cells}))
+    assert sorted(labels(tmp_path)) == sorted(f"{name} on battle/3m" for name in mixers)
+    assert told(tmp_path) == []
+    assert without_runs(tmp_path) == ["The study has cells that have not begun: battle/3m/iql."]
