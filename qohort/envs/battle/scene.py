@@ -1,6 +1,7 @@
 """A moment of a battle, drawn: who stands where, how well they are, and who shoots at whom.
 
-The team has numbers, its enemies have the letters of their kinds; shapes are the kinds'. Everything is true to scale.
+The team has numbers, its enemies have the letters of their kinds, and numbers too unless they are many; shapes are the
+kinds'. Everything is true to scale.
 """
 
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from qohort.scene import Circles, Labels, Layer, Lines, Rectangles, Scene, Tone
 
 FEW = 3
 """Teams of so many at most have rings around them that show how far they shoot; more rings would hide the battle."""
+NUMBERED = 12
+"""Enemies of so many at most have their numbers, which are those of the actions against them."""
 BAR = 0.17
 """The height of a bar, in cells."""
 CROSS = 0.2
@@ -85,7 +88,8 @@ def scene(
 def note(scenario: Scenario) -> str:
     """What the marks mean."""
     kinds = scenario.possible_kinds
-    parts = ["Yours are blue with numbers, enemies orange with letters; crosses are the dead."]
+    theirs = "letters and numbers" if scenario.n_enemies <= NUMBERED else "letters"
+    parts = [f"Yours are blue with numbers, enemies orange with {theirs}; crosses are the dead."]
     if len(kinds) > 1:
         parts.append(f"{emblems.shapes(kinds, letters=True)}.")
     parts.append("Lines: who attacks whom" + ("; dashed green ones heal." if Kind.MEDIVAC in kinds else "."))
@@ -161,17 +165,22 @@ def _units(
     """Shapes with bars; on those of agents their numbers, on those of enemies the letters of their kinds."""
     n, m, kinds = scenario.n_allies, scenario.n_enemies, scenario.possible_kinds
     kind = snapshot.kind.astype(jnp.int32)
-    tone = np.repeat([Tone.OURS, Tone.THEIRS], [n, m])
-    texts = (*(str(k + 1) for k in range(n)), *(emblems.LETTERS[kind] for kind in Kind))
+    numbers = tuple(str(k + 1) for k in range(max(n, m)))
     ours, theirs = (_size(groups, kinds) for groups in (scenario.allies, scenario.enemies))
+    if m <= NUMBERED:
+        letters = tuple(emblems.LETTERS[kind] + number for kind in Kind for number in numbers[:m])
+        which, theirs = kind[n:] * m + np.arange(m), 0.85 * theirs
+    else:
+        letters, which = tuple(emblems.LETTERS[kind] for kind in Kind), kind[n:]
+    tone = np.repeat([Tone.OURS, Tone.THEIRS], [n, m])
     above = at + jnp.stack([jnp.zeros_like(stats.radius), 0.2 * stats.radius], axis=1)
     return (
         Circles(
             at, stats.radius * jnp.asarray(SCALES)[kind], fill=tone, sides=jnp.asarray(SIDES)[kind], visible=visible
         ),
         *_bars(snapshot, at, stats, kinds, visible),
-        Labels(above[:n], texts, size=ours, tone=Tone.PAPER, visible=visible[:n]),
-        Labels(above[n:], texts, size=theirs, which=n + kind[n:], tone=Tone.INK, visible=visible[n:]),
+        Labels(above[:n], numbers[:n], size=ours, tone=Tone.PAPER, visible=visible[:n]),
+        Labels(above[n:], letters, size=theirs, which=which, tone=Tone.INK, visible=visible[n:]),
     )
 
 

@@ -196,6 +196,12 @@ def test_rings_of_small_teams_reach_as_far_as_their_weapons(marines):
     assert (rings.fill == Tone.NONE).all()
 
 
+def test_enemies_have_the_numbers_of_the_actions_against_them_unless_they_are_many(marines):
+    assert {"M1", "M2", "M3"} <= set(texts(drawn(marines, moment(marines))))
+    env = battle("2c_vs_64zg")
+    assert texts(drawn(env, moment(env))).count("G") == 64
+
+
 def test_letters_differ():
     assert len(set(LETTERS.values())) == len(Kind)
 
@@ -205,5 +211,5 @@ def test_kinds_that_are_drawn_anew_are_drawn_as_they_are():
     for seed in range(3):
         snapshot = moment(env, seed)
         scene = drawn(env, snapshot)
-        letters = [text for text in texts(scene) if text in LETTERS.values()]
-        assert sorted(letters) == sorted(LETTERS[Kind(int(kind))] for kind in snapshot.kind[5:])
+        expected = [f"{LETTERS[Kind(int(kind))]}{j + 1}" for j, kind in enumerate(snapshot.kind[5:])]
+        assert set(expected) <= set(texts(scene))
