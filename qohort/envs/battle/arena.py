@@ -36,7 +36,7 @@ class Physics:
     """The least time between two calls of a unit."""
     leash: float = 21.0
     """How far a unit follows a target which it chose itself."""
-    chases_nearest: bool = False
+    chases_nearest: bool = True
     """Whether a unit whose chosen target is out of range takes the nearest instead; else it is faithful."""
     arrival: float = 0.25
     """A group has arrived when a unit is within this distance of its goal times the square root of its number."""

@@ -329,9 +329,11 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
         room=arena.room,
         friends=arena.friends,
         alive=state.alive,
-        fixed=stats.structure | busy | (sight.valid & ~chases & (stats.damage > 0)),
+        rooted=jnp.broadcast_to(stats.structure, busy.shape),
+        fixed=busy | (sight.valid & ~chases & (stats.damage > 0)),
         push=physics.push,
         sidestep=physics.sidestep,
+        turns=state.turns,
     )
     there = movement.keep_inside(pushed, here, terrain, freely)
     return dataclasses.replace(state, x=there.x, y=there.y, speed=speed if arena.has(Kind.MEDIVAC) else state.speed)

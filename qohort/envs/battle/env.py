@@ -103,13 +103,13 @@ class Battle(AbstractEnv):
         )
 
     def reset(self, key: PRNGKeyArray) -> BattleState:
-        spawn_key, order_key, sight_key = jax.random.split(key, 3)
-        units = self._appear(spawn_key)
-        return self.begin(order_key, sight_key, units)
+        spawn_key, begin_key = jax.random.split(key)
+        return self.begin(begin_key, self._appear(spawn_key))
 
-    def begin(self, order_key: PRNGKeyArray, sight_key: PRNGKeyArray, units: Appeared) -> BattleState:
+    def begin(self, key: PRNGKeyArray, units: Appeared) -> BattleState:
         """The first state of a battle between these units, which stand in the order of the agents and enemies."""
         face, n = self.face, self.face.n_allies
+        order_key, sight_key, turn_key = jax.random.split(key, 3)
         stats = self._arena(units.kind).stats
         state = muster(units.kind, units.x, units.y, stats=stats, n_allies=n)
         orders, memory = self.opponent.begin(order_key, face.n_enemies)
@@ -117,6 +117,7 @@ class Battle(AbstractEnv):
             state,
             orders=side_by_side(part(state.orders, slice(0, n)), orders),
             opponent=memory,
+            turns=jax.random.rademacher(turn_key, units.x.shape, jnp.float32),
             facing=jnp.zeros(n, jnp.int32) if self.flags.conic_fov else None,
             permission=no_permission(n, face.n_enemies) if self.flags.hides_enemies else None,
         )

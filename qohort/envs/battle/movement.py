@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.envs.battle.arena import FAR
-from qohort.envs.battle.rows import numbers, over, row
+from qohort.envs.battle.rows import over, row
 from qohort.envs.battle.terrain import Terrain
 
 TINY = 1e-6
@@ -79,9 +79,11 @@ def push_apart(
     room: Float[Array, "n n ..."],
     friends: Float[Array, "n n ..."],
     alive: Bool[Array, "n ..."],
+    rooted: Bool[Array, "n ..."],
     fixed: Bool[Array, "n ..."],
     push: float,
     sidestep: float,
+    turns: Float[Array, "n ..."],
 ) -> Place:
     """Where units are after undoing their overlaps, all at once.
 
@@ -94,12 +96,15 @@ def push_apart(
         room: how far apart two units have to be; negative if they pass through each other.
         friends: 1 for two units of one side.
         alive: the dead are in nobody's way.
-        fixed: who gives way to nobody: those who are attacking, and structures.
+        rooted: who never moves: structures.
+        fixed: who gives way to nobody but friends that do not either: those who are attacking.
         push: the part of an overlap that is undone.
         sidestep: how fast a blocked unit goes round, in parts of its step.
+        turns: on which side each goes round: 1 for the left, -1 for the right.
     """
     to_foes = walk.moving.astype(jnp.float32)
-    to_friends = jnp.where(fixed, to_foes, 1.0) - to_foes
+    to_friends = jnp.where(fixed | rooted, to_foes, 1.0) - to_foes
+    loose = jnp.where(rooted, 0.0, 1.0)
     gone = jnp.where(alive, 0.0, -FAR)
 
     def pushed_by(number: Int[Array, ""]) -> tuple[Array, Array]:
@@ -108,27 +113,27 @@ def push_apart(
         overlap = jnp.maximum(room[number] + gone + row(gone, number) - distance, 0.0)
         friend = friends[number]
         mine, other = to_foes + friend * to_friends, row(to_foes, number) + friend * row(to_friends, number)
-        force = overlap / distance * (push * mine * (1.0 - 0.5 * other))
+        neither = friend * (1.0 - mine) * (1.0 - other) * loose
+        force = overlap / distance * (push * (mine * (1.0 - 0.5 * other) + 0.5 * neither))
         return force * dx, force * dy
 
     off_x, off_y = over(len(gone), pushed_by, ("sum", "sum"))
-    around_x, around_y = _around(walk, off_x, off_y, sidestep)
+    around_x, around_y = _around(walk, off_x, off_y, sidestep * turns)
     return Place(x=here.x + off_x + around_x, y=here.y + off_y + around_y)
 
 
 def _around(
-    walk: Walk, off_x: Float[Array, "n ..."], off_y: Float[Array, "n ..."], sidestep: float
+    walk: Walk, off_x: Float[Array, "n ..."], off_y: Float[Array, "n ..."], sidestep: Float[Array, "n ..."]
 ) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."]]:
     """A step across the way for who is pushed back.
 
-    Every other unit goes round to the left, the rest to the right: so a group parts around what is in its way, and
-    closes in on a target from all sides. Each sticks to its side, for else it would come to rest between two others.
+    Some go round to the left, others to the right: so a group parts around what is in its way, and closes in on a
+    target from all sides. Each sticks to its side, for else it would come to rest between two others.
     """
     length = jnp.sqrt(walk.dx * walk.dx + walk.dy * walk.dy)
     ahead_x, ahead_y = walk.dx / jnp.maximum(length, TINY), walk.dy / jnp.maximum(length, TINY)
     back = -(off_x * ahead_x + off_y * ahead_y)
-    side = jnp.where(numbers(len(back), back) % 2 == 0, 1.0, -1.0)
-    lost = jnp.clip(back, 0.0, length) * sidestep * side
+    lost = jnp.clip(back, 0.0, length) * sidestep
     return -ahead_y * lost, ahead_x * lost
 
 

@@ -59,6 +59,8 @@ class BattleState(eqx.Module):
     """Of fliers, which gather it."""
     calm: Float[Array, "n ..."]
     """Ticks since the last damage."""
+    turns: Float[Array, "n ..."]
+    """On which side a unit goes round what blocks it: 1 for the left, -1 for the right."""
     bursting: Bool[Array, "n ..."]
     """Who was killed in the last tick and explodes in the next."""
     healing: Bool[Array, "n ..."]
@@ -95,7 +97,7 @@ def muster(
     stats: Stats,
     n_allies: int,
 ) -> BattleState:
-    """A battle that has not begun: everyone in full health, with nothing to do.
+    """A battle that has not begun: everyone in full health, with nothing to do; every other unit turns left.
 
     Args:
         kind: of each unit, allies first.
@@ -116,6 +118,7 @@ def muster(
         cooldown=zero,
         speed=zero,
         calm=zero,
+        turns=1.0 - 2.0 * (jnp.arange(n) % 2).astype(jnp.float32),
         bursting=jnp.zeros(n, bool),
         healing=jnp.zeros(n, bool),
         attack=Attack(windup=never, prey=nobody, flight=never, launched_at=nobody),
