@@ -29,19 +29,39 @@ def _seeds(cell: Cell) -> str:
     unfinished = [run for run in cell.seeds if run.state != "finished"]
     if not missing and not unfinished:
         return ""
-    parts = [_came_so_far(run) for run in unfinished]
+    parts = _came_so_far(unfinished)
     if missing:
         parts.append(f"{seeds_named(missing)} {'has' if len(missing) == 1 else 'have'} no evaluation yet")
     whole = len(cell.seeds) - len(unfinished)
     return f"{cell.label} on {cell.world}: {whole} of {len(cell.planned)} seeds are finished; {'; '.join(parts)}."
 
 
-def _came_so_far(run: SeedRun) -> str:
-    if run.state == "running":
-        return f"seed {run.seed} is still running ({run.last_step:,} of {run.planned_steps:,} steps)"
-    if run.last_step >= run.planned_steps:
-        return f"seed {run.seed} was stopped at its last step, before its absolute metric"
-    return f"seed {run.seed} stopped at {run.last_step:,} of {run.planned_steps:,} steps and is drawn until there"
+def _came_so_far(runs: Sequence[SeedRun]) -> list[str]:
+    """What became of seeds that are not finished; those with one fate in one breath."""
+    running = [run for run in runs if run.state == "running"]
+    ended = [run for run in runs if run.state != "running" and run.last_step >= run.planned_steps]
+    stopped = [run for run in runs if run.state != "running" and run.last_step < run.planned_steps]
+    told = []
+    if stopped:
+        told.append(f"{_who(stopped)} stopped at {_reach(stopped)} and {_be(stopped)} drawn until there")
+    if running:
+        told.append(f"{_who(running)} {_be(running)} still running ({_reach(running)})")
+    if ended:
+        told.append(f"{_who(ended)} came to the last step and {_be(ended)} without absolute metric")
+    return told
+
+
+def _who(runs: Sequence[SeedRun]) -> str:
+    return seeds_named([run.seed for run in runs])
+
+
+def _be(runs: Sequence[SeedRun]) -> str:
+    return "is" if len(runs) == 1 else "are"
+
+
+def _reach(runs: Sequence[SeedRun]) -> str:
+    at = joined([f"{run.last_step:,}" for run in runs])
+    return f"{at} of {max(run.planned_steps for run in runs):,} steps"
 
 
 def _odd(cell: Cell, collection: Collection) -> Iterable[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from qohort.report.comparison import CellNumbers, Clock, Comparison, Curve
-from qohort.report.figures import INK, MUTED, NAMES, Look, dress, looks, save, short, styled
+from qohort.report.figures import INK, NAMES, Look, dress, footnote, looks, save, short, styled
 from qohort.report.scales import WIN_RATE
 
 COLUMNS = 3
@@ -30,7 +31,10 @@ def draw_worlds(comparison: Comparison, clock: Clock, paths: Sequence[Path]) -> 
         from matplotlib.figure import Figure
 
         wide, high = (6.6, 4.2) if len(worlds) == 1 else (PANEL[0] * columns, PANEL[1] * rows)
-        figure = Figure(figsize=(wide, high + 1.0), layout="constrained")
+        here = [cell for world in worlds for cell in comparison.on(world)]
+        drawn = {cell.cell.label for cell in here if clock in cell.curves}
+        labels = [label for label in comparison.collection.labels if label in drawn]
+        figure = Figure(figsize=(wide, high + 0.6 + legend_height(wide, labels)), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         for index, axes in enumerate(grid.flat):
             if index < len(worlds):
@@ -38,11 +42,8 @@ def draw_worlds(comparison: Comparison, clock: Clock, paths: Sequence[Path]) -> 
                 axes.set_title(worlds[index], loc="left", fontsize=13, color=INK)
             else:
                 axes.set_visible(False)
-        drawn = [cell.cell.label for world in worlds for cell in comparison.on(world) if clock in cell.curves]
-        legend(figure, styles, [label for label in comparison.collection.labels if label in drawn])
-        figure.supxlabel(
-            _footnote([cell for world in worlds for cell in comparison.on(world)]), fontsize=10, color=MUTED
-        )
+        legend(figure, styles, labels)
+        footnote(figure, _small_print(here))
         save(figure, paths)
     return True
 
@@ -53,7 +54,8 @@ def draw_aggregate(comparison: Comparison, paths: Sequence[Path]) -> None:
     with styled(12):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.6, 5.2), layout="constrained")
+        labels = [aggregate.label for aggregate in comparison.aggregate]
+        figure = Figure(figsize=(6.6, 4.7 + legend_height(6.6, labels)), layout="constrained")
         axes = figure.subplots()
         dress(axes, rates=True)
         for index, aggregate in enumerate(comparison.aggregate):
@@ -65,19 +67,29 @@ def draw_aggregate(comparison: Comparison, paths: Sequence[Path]) -> None:
         rates = all(scale.metric == WIN_RATE for scale in comparison.scales.values())
         axes.set_ylabel("win rate" if rates else "normalised score")
         axes.set_title(f"All {len(comparison.worlds)} worlds", loc="left", fontsize=13, color=INK)
-        legend(figure, styles, [aggregate.label for aggregate in comparison.aggregate])
+        legend(figure, styles, labels)
         runs = sorted({aggregate.runs for aggregate in comparison.aggregate})
         counted = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-        figure.supxlabel(
-            f"Lines: interquartile mean over runs and worlds ({counted} runs each).\n"
+        footnote(
+            figure,
+            f"Lines: interquartile mean over runs and worlds ({counted} scored runs each).\n"
             "Bands: pointwise 95 % bootstrap intervals, stratified by world.",
-            fontsize=10,
-            color=MUTED,
         )
         save(figure, paths)
 
 
-def legend(figure: Any, styles: Mapping[str, Look], labels: Sequence[str], *, line: bool = True) -> None:
+def _legend_columns(wide: float, labels: Sequence[str]) -> int:
+    """As many as fit, then as even as can be."""
+    fitting = max(1, int(wide / (0.95 + 0.1 * max(map(len, labels)))))
+    return -(-len(labels) // -(-len(labels) // fitting))
+
+
+def legend_height(wide: float, labels: Sequence[str]) -> float:
+    """Inches that the legend of a figure so wide takes."""
+    return 0.1 + 0.26 * -(-len(labels) // _legend_columns(wide, labels))
+
+
+def legend(figure: Any, styles: Mapping[str, Look], labels: Sequence[str]) -> None:
     """Above all panels, outside of them: line, dashes and marker of each label."""
     from matplotlib.lines import Line2D
 
@@ -86,7 +98,7 @@ def legend(figure: Any, styles: Mapping[str, Look], labels: Sequence[str], *, li
             [],
             [],
             color=styles[label].colour,
-            linestyle=styles[label].dashes if line else "none",
+            linestyle=styles[label].dashes,
             marker=styles[label].marker,
             linewidth=2.4,
             markersize=6.5,
@@ -96,12 +108,10 @@ def legend(figure: Any, styles: Mapping[str, Look], labels: Sequence[str], *, li
         )
         for label in labels
     ]
-    fitting = max(1, int(figure.get_figwidth() / (0.95 + 0.1 * max(map(len, labels)))))
-    columns = -(-len(labels) // -(-len(labels) // fitting))
     figure.legend(
         handles=handles,
         loc="outside upper left",
-        ncols=columns,
+        ncols=_legend_columns(figure.get_figwidth(), labels),
         frameon=False,
         handlelength=3.4,
         columnspacing=1.8,
@@ -116,8 +126,7 @@ def trace(axes: Any, curve: Curve, look: Look, *, most: int, place: int) -> None
         return
     axes.fill_between(grid, band.low, band.high, color=look.colour, alpha=0.13, linewidth=0, zorder=2)
     whole = band.alive >= most
-    for begin, end in stretches(whole):
-        full = bool(whole[begin])
+    for begin, end, full in stretches(whole):
         axes.plot(
             grid[begin : end + 1],
             band.value[begin : end + 1],
@@ -131,6 +140,8 @@ def trace(axes: Any, curve: Curve, look: Look, *, most: int, place: int) -> None
     marks = np.array(_marks(len(grid), place))
     for full in (True, False):
         shown = marks[whole[marks] == full]
+        if not len(shown):  # an empty line has a box all the same, which would push the panels apart
+            continue
         axes.plot(
             grid[shown],
             band.value[shown],
@@ -146,10 +157,13 @@ def trace(axes: Any, curve: Curve, look: Look, *, most: int, place: int) -> None
         )
 
 
-def stretches(whole: Any) -> list[tuple[int, int]]:
-    """First and last index of every stretch of equal values; neighbours share a point, so that a line has no gap."""
-    turns = [0, *(int(index) + 1 for index in np.flatnonzero(np.diff(whole.astype(np.int8)))), len(whole)]
-    return [(begin, min(end, len(whole) - 1)) for begin, end in itertools.pairwise(turns)]
+def stretches(whole: Bool[np.ndarray, " P"]) -> list[tuple[int, int, bool]]:
+    """First and last point of every stretch of a line that is whole or is not; whole is what is so at both ends."""
+    if len(whole) == 1:
+        return [(0, 0, bool(whole[0]))]
+    pieces = whole[:-1] & whole[1:]
+    turns = [0, *(int(index) + 1 for index in np.flatnonzero(pieces[1:] != pieces[:-1])), len(pieces)]
+    return [(begin, end, bool(pieces[begin])) for begin, end in itertools.pairwise(turns)]
 
 
 def _marks(points: int, place: int) -> list[int]:
@@ -190,7 +204,7 @@ def _unit(seconds: float) -> tuple[float, str]:
     return 1.0, "seconds"
 
 
-def _footnote(cells: Sequence[CellNumbers]) -> str:
+def _small_print(cells: Sequence[CellNumbers]) -> str:
     seeds = sorted({len(cell.last.seeds) for cell in cells})
     counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     episodes = sorted({run.episodes for cell in cells for run in cell.cell.seeds if run.episodes})

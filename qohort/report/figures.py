@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,13 @@ def dress(axes: Any, *, rates: bool) -> None:
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def footnote(figure: Any, text: str) -> None:
+    """Small print below; broken, since a line wider than the figure would push the axes together."""
+    width = int(figure.get_figwidth() / 0.07)
+    lines = [line for paragraph in text.split("\n") for line in textwrap.wrap(paragraph, width)]
+    figure.supxlabel("\n".join(lines), fontsize=10, color=MUTED)
 
 
 def short(steps: float) -> str:

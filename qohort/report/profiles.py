@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from qohort.report.compare_curves import COLUMNS, legend
+from qohort.report.compare_curves import COLUMNS, legend, legend_height
 from qohort.report.comparison import CellNumbers, Comparison
-from qohort.report.figures import FAINT, INK, MUTED, NAMES, Look, dress, looks, save, styled
+from qohort.report.figures import FAINT, INK, MUTED, NAMES, Look, dress, footnote, looks, save, styled
 from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import Interval
 
@@ -26,7 +26,7 @@ def draw_scores(comparison: Comparison, paths: Sequence[Path]) -> None:
     with styled(12):
         from matplotlib.figure import Figure
 
-        high = 1.1 + _ROW * max(len(comparison.on(world)) for world in worlds)
+        high = 1.3 + _ROW * max(len(comparison.on(world)) for world in worlds)
         figure = Figure(figsize=(6.6 if columns == 1 else 4.3 * columns, high * rows + 0.7), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         for index, axes in enumerate(grid.flat):
@@ -38,17 +38,18 @@ def draw_scores(comparison: Comparison, paths: Sequence[Path]) -> None:
             else:
                 axes.set_visible(False)
         note = "Small: every seed. Large: interquartile mean. Bars: 95 % bootstrap interval."
-        figure.supxlabel(note, fontsize=10, color=MUTED)
+        footnote(figure, note)
         save(figure, paths)
 
 
 def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
     """The fraction of runs above every score, for the labels of the aggregate."""
     styles = looks(comparison.collection.labels)
+    labels = [aggregate.label for aggregate in comparison.aggregate]
     with styled(12):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.6, 5.2), layout="constrained")
+        figure = Figure(figsize=(6.6, 4.7 + legend_height(6.6, labels)), layout="constrained")
         axes = figure.subplots()
         dress(axes, rates=True)
         for index, aggregate in enumerate(comparison.aggregate):
@@ -61,10 +62,10 @@ def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
         several = len(comparison.worlds) > 1
         title = f"All {len(comparison.worlds)} worlds" if several else comparison.worlds[0]
         axes.set_title(title, loc="left", fontsize=13, color=INK)
-        legend(figure, styles, [aggregate.label for aggregate in comparison.aggregate])
+        legend(figure, styles, labels)
         by = ", stratified by world" if several else ""
         note = f"Higher is better. Bands: pointwise 95 % bootstrap intervals{by}."
-        figure.supxlabel(note, fontsize=10, color=MUTED)
+        footnote(figure, note)
         save(figure, paths)
 
 
@@ -81,7 +82,7 @@ def draw_aggregate_scores(comparison: Comparison, paths: Sequence[Path]) -> None
     with styled(12):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(11.4, 1.7 + _ROW * len(labels)), layout="constrained")
+        figure = Figure(figsize=(11.4, 2.0 + _ROW * len(labels)), layout="constrained")
         for axes, (name, intervals) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
             _rows(axes, labels)
             for place, (label, interval) in enumerate(zip(labels, intervals, strict=True)):
@@ -92,7 +93,7 @@ def draw_aggregate_scores(comparison: Comparison, paths: Sequence[Path]) -> None
                 "less is better" if name == "optimality gap" else "more is better", fontsize=10, color=MUTED
             )
         note = f"Normalised {comparison.score}s over all worlds. Bars: 95 % bootstrap intervals, stratified by world."
-        figure.supxlabel(note, fontsize=10, color=MUTED)
+        footnote(figure, note)
         save(figure, paths)
 
 
@@ -107,7 +108,7 @@ def draw_improvement(comparison: Comparison, world: str, paths: Sequence[Path]) 
     with styled(12):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.6, 1.5 + 0.36 * len(shown)), layout="constrained")
+        figure = Figure(figsize=(6.6, 1.9 + 0.36 * len(shown)), layout="constrained")
         axes = figure.subplots()
         _rows(axes, [f"{x} > {y}" for x, y in shown])
         axes.axvline(0.5, color=MUTED, linewidth=1.5, linestyle=(0, (4, 3)), zorder=1)
@@ -117,7 +118,7 @@ def draw_improvement(comparison: Comparison, world: str, paths: Sequence[Path]) 
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
         axes.set_xlabel("P(first > second), a run of each")
         axes.set_title(world or f"All {len(comparison.worlds)} worlds", loc="left", fontsize=13, color=INK)
-        figure.supxlabel("Bars: 95 % bootstrap intervals. Dashed: even odds.", fontsize=10, color=MUTED)
+        footnote(figure, "Bars: 95 % bootstrap intervals. Dashed: even odds.")
         save(figure, paths)
 
 
@@ -126,6 +127,8 @@ def _scores_panel(axes: Any, cells: Sequence[CellNumbers], styles: Mapping[str, 
     for place, cell in enumerate(cells):
         look = styles[cell.cell.label]
         if cell.score is None:
+            said = {"transform": axes.get_yaxis_transform(), "va": "center", "color": MUTED, "fontsize": 10}
+            axes.text(0.02, place, "not finished", **said)
             continue
         values = cell.score.values
         axes.plot(

@@ -180,7 +180,9 @@ def test_any_two_of_colour_dashes_and_marker_may_be_lost():
 
 
 def test_stretches_meet_so_that_a_paler_line_goes_on():
-    assert compare_curves.stretches(np.array([True, True, False, False, True])) == [(0, 2), (2, 4), (4, 4)]
+    found = compare_curves.stretches(np.array([True, True, False, False, True, True]))
+    assert found == [(0, 1, True), (1, 4, False), (4, 5, True)]
+    assert compare_curves.stretches(np.array([False])) == [(0, 0, False)]
 
 
 def colours_of(path: pathlib.Path, colour: tuple[int, int, int], *, within: int = 12) -> np.ndarray:
