@@ -3,8 +3,7 @@ Statistical Precipice", ask for them.
 
 Scores come as *strata*: one array for each world, with a value for each run. A resample draws runs with replacement
 within each world, never across worlds. Every statistic works on the last axis, so that thousands of resamples are one
-call. NumPy alone does it: `rliable` 1.2.0 (August 2024) needs five packages more, and its intervals raise an error with
-the releases of `arch` after 7.
+call. NumPy alone does it: `rliable` 1.2.0 (August 2024) needs five packages more, and its intervals fail with `arch` 8.
 """
 
 import dataclasses
