@@ -96,9 +96,8 @@ def _few(cells: Sequence[Cell]) -> list[str]:
         told = f"{who} has {'one seed' if count == 1 else f'{count} seeds'} on every world it was trained on"
     else:
         told = "Fewer than five seeds: " + joined([f"{cell.label} on {cell.world} ({count})" for cell, count in few])
-    return [
-        f"{told}. Intervals of fewer than five seeds are rough, and too narrow rather than too wide; one seed has none."
-    ]
+    none = "; one seed has none" if any(count == 1 for _, count in few) else ""
+    return [f"{told}. Intervals of fewer than five seeds are rough, and too narrow rather than too wide{none}."]
 
 
 def _versions(records: Sequence[RunRecord]) -> list[str]:

@@ -43,7 +43,7 @@ def draw_worlds(comparison: Comparison, clock: Clock, paths: Sequence[Path]) -> 
             else:
                 axes.set_visible(False)
         legend(figure, styles, labels)
-        footnote(figure, _small_print(here))
+        footnote(figure, _small_print(here, clock))
         save(figure, paths)
     return True
 
@@ -204,14 +204,18 @@ def _unit(seconds: float) -> tuple[float, str]:
     return 1.0, "seconds"
 
 
-def _small_print(cells: Sequence[CellNumbers]) -> str:
+def _small_print(cells: Sequence[CellNumbers], clock: Clock) -> str:
+    cells = [cell for cell in cells if clock in cell.curves]
     seeds = sorted({len(cell.last.seeds) for cell in cells})
     counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     episodes = sorted({run.episodes for cell in cells for run in cell.cell.seeds if run.episodes})
     each = "" if not episodes else f", {' or '.join(map(str, episodes))} greedy episodes an evaluation"
     many = "seed" if seeds == [1] else "seeds"
     bands = "" if seeds == [1] else " Bands: pointwise 95 % bootstrap intervals."
-    fewer = any((cell.curves["steps"].band.alive < len(cell.last.seeds)).any() for cell in cells)
-    return f"Lines: interquartile mean over {counted} {many}{each}.{bands}" + (
-        "\nPaler and thinner: not every seed has come that far." if fewer else ""
-    )
+    fewer = any((cell.curves[clock].band.alive < len(cell.last.seeds)).any() for cell in cells)
+    lines = [f"Lines: interquartile mean over {counted} {many}{each}.{bands}"]
+    if fewer:
+        lines.append("Paler and thinner: not every seed has come that far.")
+    if clock == "seconds":
+        lines.append("Evaluations are included, and compilation, which only the first seed of a process needs.")
+    return "\n".join(lines)
