@@ -160,6 +160,7 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     free = (order == Order.STOP) | (order == Order.ATTACK_MOVE)
     led_away = (focus >= 0) & ((x - anchor_x) ** 2 + (y - anchor_y) ** 2 > physics.leash**2)
     keeps = free & (focus >= 0) & pick(state.alive, focus) & ~led_away
+    at_war = keeps
     reach = jnp.maximum(stats.range[a:], physics.scan)[:, None] + stats.radius[a:, None] + stats.radius[None, :a]
     turn = now % physics.scan_period
     looking = targeting.in_turn((x, y, reach, arena.theirs), turn, physics.scan_period)
@@ -173,6 +174,7 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
         others = (seen >= 0) if physics.chases_nearest else jnp.zeros_like(free)
         keeps = keeps & ~(out_of_range(arena, state) & (stats.structure[a:] | others))
     takes = free & ~keeps & ~led_away & (found >= 0) & (stats.damage[a:] > 0)
+    sets_out = takes & ~at_war
     focus = jnp.where(takes, found, jnp.where(keeps, focus, NOBODY))
     if arena.has(Kind.MEDIVAC):
         patient = healing.choose_patient(
@@ -189,8 +191,8 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     return dataclasses.replace(
         state,
         focus=jnp.concatenate([state.focus[:a], focus]),
-        anchor_x=jnp.concatenate([state.anchor_x[:a], jnp.where(takes, x, anchor_x)]),
-        anchor_y=jnp.concatenate([state.anchor_y[:a], jnp.where(takes, y, anchor_y)]),
+        anchor_x=jnp.concatenate([state.anchor_x[:a], jnp.where(sets_out, x, anchor_x)]),
+        anchor_y=jnp.concatenate([state.anchor_y[:a], jnp.where(sets_out, y, anchor_y)]),
         orders=side_by_side(part(orders, slice(None, a)), after),
     )
 
@@ -329,8 +331,7 @@ def move(arena: Arena, state: BattleState, sight: Sight) -> BattleState:
         room=arena.room,
         friends=arena.friends,
         alive=state.alive,
-        rooted=jnp.broadcast_to(stats.structure, busy.shape),
-        fixed=busy | (sight.valid & ~chases & (stats.damage > 0)),
+        fixed=stats.structure | busy | (sight.valid & ~chases & (stats.damage > 0)),
         push=physics.push,
         sidestep=physics.sidestep,
         turns=state.turns,

@@ -79,7 +79,6 @@ def push_apart(
     room: Float[Array, "n n ..."],
     friends: Float[Array, "n n ..."],
     alive: Bool[Array, "n ..."],
-    rooted: Bool[Array, "n ..."],
     fixed: Bool[Array, "n ..."],
     push: float,
     sidestep: float,
@@ -96,15 +95,13 @@ def push_apart(
         room: how far apart two units have to be; negative if they pass through each other.
         friends: 1 for two units of one side.
         alive: the dead are in nobody's way.
-        rooted: who never moves: structures.
-        fixed: who gives way to nobody but friends that do not either: those who are attacking.
+        fixed: who gives way to nobody: those who are attacking, and structures.
         push: the part of an overlap that is undone.
         sidestep: how fast a blocked unit goes round, in parts of its step.
         turns: on which side each goes round: 1 for the left, -1 for the right.
     """
     to_foes = walk.moving.astype(jnp.float32)
-    to_friends = jnp.where(fixed | rooted, to_foes, 1.0) - to_foes
-    loose = jnp.where(rooted, 0.0, 1.0)
+    to_friends = jnp.where(fixed, to_foes, 1.0) - to_foes
     gone = jnp.where(alive, 0.0, -FAR)
 
     def pushed_by(number: Int[Array, ""]) -> tuple[Array, Array]:
@@ -113,8 +110,7 @@ def push_apart(
         overlap = jnp.maximum(room[number] + gone + row(gone, number) - distance, 0.0)
         friend = friends[number]
         mine, other = to_foes + friend * to_friends, row(to_foes, number) + friend * row(to_friends, number)
-        neither = friend * (1.0 - mine) * (1.0 - other) * loose
-        force = overlap / distance * (push * (mine * (1.0 - 0.5 * other) + 0.5 * neither))
+        force = overlap / distance * (push * mine * (1.0 - 0.5 * other))
         return force * dx, force * dy
 
     off_x, off_y = over(len(gone), pushed_by, ("sum", "sum"))

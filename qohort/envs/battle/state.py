@@ -69,7 +69,7 @@ class BattleState(eqx.Module):
     focus: Int[Array, "n ..."]
     """Whom a unit attacks or heals."""
     anchor_x: Float[Array, "n ..."]
-    """Where it was when it chose its target."""
+    """Where it was when it chose a target and had none."""
     anchor_y: Float[Array, "n ..."]
     attacker: Int[Array, "e ..."]
     """Who hit each enemy in this step, or `NOBODY`."""
