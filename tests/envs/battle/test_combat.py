@@ -131,10 +131,10 @@ def test_ranges_are_from_edge_to_edge(attacker, victim, reach):
 
 def test_who_approaches_a_target_always_attacks_it():
     # From wherever it comes, rounding must not leave it just outside its range.
-    angles = np.linspace(0.1, 2 * np.pi, 24, endpoint=False)
+    angles = np.linspace(0.1, 2 * np.pi, 12, endpoint=False)
     allies = [(MARINE, MIDDLE + 9 * np.cos(a), MIDDLE + 9 * np.sin(a)) for a in angles]
-    film = Skirmish(allies, [(SPINE, MIDDLE, MIDDLE)]).play(5, {i: attack(24) for i in range(24)})
-    assert (film.cooldown[-1, :24] > 0).all()
+    film = Skirmish(allies, [(SPINE, MIDDLE, MIDDLE)]).play(5, {i: attack(12) for i in range(12)})
+    assert (film.cooldown[-1, :12] > 0).all()
 
 
 # --- Jitter
@@ -156,12 +156,6 @@ def test_the_time_between_attacks_varies_by_a_tick_less_to_two_more():
     quarters = np.histogram(drawn, bins=4, range=(12.7728, 15.7728))[0] / len(drawn)
     np.testing.assert_allclose(quarters, 0.25, atol=0.12)
     assert set(between) == {13, 14, 15, 16}
-
-
-def test_jitter_is_drawn_between_the_numbers_of_physics():
-    film = duel(MARINE, SPINE, gap=4.0, jitter=(3.0, 3.0)).play(8, {0: attack(1)})
-    # 13.77 + 3 = 16.77: every 17 ticks.
-    assert [frame for frame, _ in losses(film, 1)] == [2, 19, 36, 53]
 
 
 # --- Attacks that are broken off, and those that are not
@@ -361,8 +355,10 @@ def test_damage_stops_the_return_of_shields():
 
 
 def test_zerg_regenerate_always_and_others_never():
-    allies, enemies = [(ZERGLING, 10.0, 10.0), (BANELING, 20.0, 20.0)], [(HYDRALISK, 50.0, 50.0), (MARINE, 40.0, 40.0)]
-    fight = Skirmish(allies, enemies).change(health={0: 10.0, 1: 29.5, 2: 10.0, 3: 10.0})
+    zerg = [(ZERGLING, 10.0, 10.0), (BANELING, 20.0, 20.0)]
+    fight = Skirmish(zerg, [(HYDRALISK, 50.0, 50.0), (MARINE, 40.0, 40.0)]).change(
+        health={0: 10.0, 1: 29.5, 2: 10.0, 3: 10.0}
+    )
     film = fight.play(6)
     # 0.2734 per second for three seconds, and never more than there was.
     np.testing.assert_allclose(film.health[-1], [10.8202, 30, 10.8202, 10], atol=1e-4)

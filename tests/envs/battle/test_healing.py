@@ -81,9 +81,11 @@ def test_the_healthy_cost_nothing():
 
 
 def test_one_medivac_heals_a_patient_at_a_time():
-    film = ward((MARINE, 3.0, 20.0), medivacs=((32.0, 32.0), (35.0, 35.0))).play(2, {1: heal(0), 2: heal(0)})
+    patients = (MARINE, 3.0, 20.0), (MARINE, 4.0, 20.0)
+    film = ward(*patients, medivacs=((32.0, 32.0), (35.0, 35.0))).play(2, {2: heal(0), 3: heal(0)})
     assert film.health[-1, 0] == pytest.approx(20 + 16 * PER_TICK, abs=1e-3)
-    assert (film.energy[-1, 1:3] < 50).sum() == 1
+    assert film.health[-1, 1] == 20
+    assert (film.energy[-1, 2:4] < 50).sum() == 1
 
 
 def test_two_medivacs_heal_two_patients():
@@ -134,7 +136,8 @@ def test_healing_does_not_raise_the_dead():
 
 def hospital(*patients, medivac=(32.0, 32.0)):
     """Enemies around their Medivac, which is unit 1."""
-    enemies = [(MEDIVAC, *medivac), *((kind, 32.0 + x, 32.0 + y) for kind, x, y, _ in patients)]
+    healthy = [(SPINE, 50.0, 50.0)]
+    enemies = [(MEDIVAC, *medivac), *((kind, 32.0 + x, 32.0 + y) for kind, x, y, _ in patients), *healthy]
     fight = Skirmish([(MARINE, 5.0, 5.0)], enemies, plan=Hold())
     return fight.change(health={i + 2: health for i, (*_, health) in enumerate(patients)})
 
