@@ -137,9 +137,9 @@ def fast_battle(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
-PAPER_MIXERS: dict[tuple[str, str], Mapping[str, Any]] = {
-    ("qatten", "battle/3s5z_vs_3s6z"): {"weighted_head": True, "regulariser": 0.0},
-    ("qatten", "battle/MMM2"): {"weighted_head": True, "nonlinear": True, "regulariser": 0.001},
+PAPER_MIXERS: dict[tuple[str, str], AbstractMixerConfig] = {
+    ("qatten", "battle/3s5z_vs_3s6z"): Qatten(weighted_head=True, regulariser=0.0),
+    ("qatten", "battle/MMM2"): Qatten(weighted_head=True, nonlinear=True, regulariser=0.001),
 }
 """Where the published settings differ from map to map: the authors of Qatten have them as comments in qatten.yaml."""
 
@@ -177,7 +177,7 @@ def preset(name: str, world: str, which: str | None = None) -> Preset:
         raise QohortError(unknown("preset", which, PRESETS))
     world = world.partition("?")[0]
     if which == "paper":
-        return paper(dataclasses.replace(mixer, **PAPER_MIXERS.get((name, world), {})))
+        return paper(PAPER_MIXERS.get((name, world), mixer))
     if which == "fast":
         build = next((build for beginning, build in FAST.items() if world.startswith(beginning)), fast)
         chosen = build(mixer)

@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from qohort.envs import make, names, register, registry
+from qohort.envs.battle import Battle
 from qohort.envs.games import MatrixGame, TabularGame
 from qohort.errors import QohortError
 
@@ -92,7 +93,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_module_in_the_current_directory(folder, monkeypatch):
     (folder / "own_worlds.py").write_text(
-        "from qohort.envs.games import MatrixGame\n"
+        "from qohort.envs.battle import Battle
+from qohort.envs.games import MatrixGame\n"
         "def build(height=1.0):\n"
         "    return MatrixGame([[0.0, height]], name='own')\n"
     )
@@ -122,8 +124,10 @@ def test_half_a_target(target):
 
 
 def test_options_may_be_written_behind_the_name():
-    assert make("games/penalty?k=-3.0").payoff.min() == -3.0
-    battle = make("battle/3m?spread=0.5&reward_sparse=true&data=lotv")
+    game, battle = make("games/penalty?k=-3.0"), make("battle/3m?spread=0.5&reward_sparse=true&data=lotv")
+    assert isinstance(game, MatrixGame)
+    assert game.payoff.min() == -3.0
+    assert isinstance(battle, Battle)
     assert (battle.physics.spread, battle.flags.reward_sparse) == (0.5, True)
 
 

@@ -62,12 +62,14 @@ def over(n: int, what: Callable[[Int[Array, ""]], tuple[Array, ...]], how: tuple
     return jax.lax.platform_dependent(cpu=in_turn, default=at_once)
 
 
-def _neutral(how: str, dtype: np.dtype) -> np.generic:
+def _neutral(how: str, dtype: np.dtype) -> float | int:
     """What changes nothing when it is combined with anything."""
     if how == "sum":
-        return dtype.type(0)
-    limits = np.finfo(dtype) if np.issubdtype(dtype, np.floating) else np.iinfo(dtype)
-    return dtype.type(limits.max if how == "min" else limits.min)
+        return 0
+    if np.issubdtype(dtype, np.floating):
+        return float("inf") if how == "min" else float("-inf")
+    limits = np.iinfo(dtype)
+    return limits.max if how == "min" else limits.min
 
 
 def part(rows: Rows, which: slice) -> Rows:
