@@ -93,8 +93,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_module_in_the_current_directory(folder, monkeypatch):
     (folder / "own_worlds.py").write_text(
-        "from qohort.envs.battle import Battle
-from qohort.envs.games import MatrixGame\n"
+        "from qohort.envs.games import MatrixGame\n"
         "def build(height=1.0):\n"
         "    return MatrixGame([[0.0, height]], name='own')\n"
     )
