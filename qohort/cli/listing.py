@@ -70,7 +70,7 @@ def _presets() -> Table:
     for name, build in PRESETS.items():
         worlds = [world for world, preset in WORLD_DEFAULTS.items() if preset == name]
         default = ", ".join(worlds) or ("all other worlds" if name == "paper" else "")
-        table.add_row(name, default, build(MIXERS["qatten"]).source)
+        table.add_row(name, default, build(MIXERS["qatten"], "").source)
     return table
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from qohort.report.figures import MUTED, NAMES, OURS, dress, save, short, styled
 from qohort.training import disk
 from qohort.training.records import METRICS
 from qohort.training.run_folder import read_config
-from qohort.training.session import seed_folder
+from qohort.training.session import seed_folder, seeds_in
 
 PREFERRED = ("eval/win_rate", "eval/return")
 """What is drawn: the first that was measured."""
@@ -66,7 +65,7 @@ def read_curve(folder: str | Path, metric: str | None = None) -> Curve:
     folder = Path(folder)
     config = read_config(folder)
     with disk.explained(folder, "read the run folder"):
-        logs = {seed: _lines(seed_folder(folder, seed) / METRICS) for seed in _seeds(folder)}
+        logs = {seed: _lines(seed_folder(folder, seed) / METRICS) for seed in seeds_in(folder)}
     found = {name for lines in logs.values() for line in lines for name in line if name.startswith("eval/")}
     wanted = metric or next((name for name in PREFERRED if name in found), PREFERRED[-1])
     lines = {seed: line for seed, log in logs.items() if (line := _line(log, wanted)) is not None}
@@ -142,12 +141,6 @@ def _footnote(curve: Curve) -> str:
         seeds += f", of {curve.planned} planned"
     counted = f"{seeds}; {curve.episodes} episodes per evaluation" if curve.episodes else seeds
     return counted if curve.before() is None else f"{counted}\ndashed: before training"
-
-
-def _seeds(folder: Path) -> list[int]:
-    """The seeds that have a folder."""
-    named = (re.fullmatch(r"seed-(\d+)", item.name) for item in folder.iterdir())
-    return sorted(int(name[1]) for name in named if name)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -84,14 +84,11 @@ To try next:
 
 
 def _duration(timing: Path) -> str:
-    """How long the training took, all its sittings together: each counts its seconds from its own beginning."""
-    sittings, last = 0.0, 0.0
-    for line in timing.read_text(encoding="utf-8").splitlines():
-        seconds = json.loads(line).get("seconds", last)
-        if seconds < last:
-            sittings += last
-        last = seconds
-    minutes, seconds = divmod(round(sittings + last), 60)
+    """How long the training took, all its sittings together."""
+    from qohort.training.records import running_clock
+
+    lines = timing.read_text(encoding="utf-8").splitlines()
+    minutes, seconds = divmod(round(running_clock([json.loads(line)["seconds"] for line in lines])[-1]), 60)
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 

@@ -18,13 +18,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from qohort.errors import QohortError
+from qohort.study.manifest import MANIFEST
 from qohort.training import disk
-from qohort.training.records import METRICS, TIMING
-from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, read_config
-from qohort.training.session import ABSOLUTE_FILE, seed_folder
-
-STUDY = "study.json"
-"""Marks a tree whose run folders are called by their labels: WORLD/LABEL."""
+from qohort.training.records import METRICS, TIMING, running_clock
+from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, clean, read_config
+from qohort.training.session import ABSOLUTE_FILE, seed_folder, seeds_in
 
 EVAL, EPISODES = "eval/", "episodes/"
 
@@ -132,10 +130,8 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
     run = config["run"]
     planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
     finished, running = (folder / FINISHED).exists(), _is_running(folder)
-    there = (re.fullmatch(r"seed-(\d+)", item.name) for item in folder.iterdir() if item.is_dir())
-    numbers = sorted({int(match[1]) for match in there if match})
     steps = int(run["steps"])
-    seeds = [_read_seed(folder, seed, steps=steps, finished=finished, running=running) for seed in numbers]
+    seeds = [_read_seed(folder, seed, steps=steps, finished=finished, running=running) for seed in seeds_in(folder)]
     return RunRecord(
         folder=folder,
         name=_name(folder, root, str(config["name"])),
@@ -152,22 +148,22 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
 def _name(folder: Path, root: Path, name: str) -> str:
     """In a study the folder's name, which tells its options; elsewhere that ends with a hash or was chosen freely."""
     above = [place for place in folder.parents if place == root or root in place.parents]
-    if not any((place / STUDY).is_file() for place in above):
+    if not any((place / MANIFEST).is_file() for place in above):
         return name
     shown = re.sub(r"-\d+$", "", folder.name)  # a fresh run beside an older one
     hashed = re.fullmatch(r"(.+)-[0-9a-f]{8}", shown)
-    return name if hashed and hashed[1] == re.sub(r"[^\w.=+-]", "-", name) else shown
+    return name if hashed and hashed[1] == clean(name) else shown
 
 
 def without_runs(root: Path) -> list[str]:
     """Sentences about cells of a study that have no run folder yet."""
-    if not (root / STUDY).is_file():
+    if not (root / MANIFEST).is_file():
         return []
     with contextlib.suppress(ValueError, KeyError, TypeError), disk.explained(root, "read"):
-        cells = json.loads((root / STUDY).read_bytes())["cells"]
+        cells = json.loads((root / MANIFEST).read_bytes())["cells"]
         waiting = [str(cell["name"]) for cell in cells if not (root / cell["folder"] / CONFIG).is_file()]
         return [f"The study has cells that have not begun: {', '.join(waiting)}."] if waiting else []
-    return [f"{STUDY} cannot be read, so cells that have not begun are not listed."]
+    return [f"{MANIFEST} cannot be read, so cells that have not begun are not listed."]
 
 
 def _read_seed(folder: Path, seed: int, *, steps: int, finished: bool, running: bool) -> SeedRun | None:
@@ -250,19 +246,12 @@ def _episodes(line: Mapping[str, Any]) -> int:
 
 
 def _seconds(timing: Sequence[Mapping[str, Any]], grid: Int[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
-    """The clock at each evaluation. It begins at 0 in every process: when it goes back, another process went on."""
-    steps, clock, before, latest = [0.0], [0.0], 0.0, 0.0
-    for line in timing:
-        now = _number(line.get("seconds"))
-        if np.isnan(now):
-            continue
-        if now < latest:
-            before, latest = before + latest, 0.0
-        latest = now
-        steps.append(float(line["step"]))
-        clock.append(before + now)
-    if len(steps) == 1:
+    """The clock at each evaluation."""
+    read = [line for line in timing if not np.isnan(_number(line.get("seconds")))]
+    if not read:
         return np.full(len(grid), np.nan)
+    steps = [0.0, *(float(line["step"]) for line in read)]
+    clock = [0.0, *running_clock([_number(line["seconds"]) for line in read])]
     return np.interp(grid.astype(np.float64), steps, clock, right=np.nan)
 
 

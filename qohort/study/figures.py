@@ -1,7 +1,6 @@
 """How a cell stands, read from the metric files of its run folder while it runs or afterwards."""
 
 import dataclasses
-import itertools
 import json
 import math
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qohort.study.cells import Cell
-from qohort.training.records import METRICS, TIMING
+from qohort.training.records import METRICS, TIMING, running_clock
 from qohort.training.session import ABSOLUTE_FILE, seed_folder
 
 WIN_RATE, RETURN = "win_rate", "return"
@@ -97,7 +96,7 @@ class Watch:
         absolute = _absolute(seed_folder(self._folder, seed) / ABSOLUTE_FILE, self._cell.steps, metric)
         return SeedFigures(
             step=min(metrics[-1]["step"], self._cell.steps) if metrics else 0,
-            seconds=_spent([line["seconds"] for line in timing]),
+            seconds=running_clock([line["seconds"] for line in timing])[-1] if timing else 0.0,
             rate=timing[-1]["rate"] if timing else None,
             metric=metric,
             last=scores[-1] if scores else None,
@@ -142,12 +141,6 @@ def _of_metrics(line: dict[str, Any]) -> dict[str, Any]:
 
 def _of_timing(line: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": line["seconds"], "rate": line.get("steps_per_second")}
-
-
-def _spent(seconds: list[float]) -> float:
-    """Every process counts from 0, so where the count falls another one began."""
-    ends = [now for now, after in itertools.pairwise((*seconds, 0.0)) if after < now]
-    return math.fsum(ends)
 
 
 def _absolute(path: Path, steps: int, metric: str) -> float | None:

@@ -109,6 +109,17 @@ def last_step(folder: Path, positions: Mapping[str, int] | None = None) -> int:
     return json.loads(last)["step"]
 
 
+def running_clock(seconds: Sequence[float]) -> list[float]:
+    """The clock of a run over all its processes: each counts from 0, so where the count falls another one went on."""
+    before, latest, clock = 0.0, 0.0, []
+    for now in seconds:
+        if now < latest:
+            before += latest
+        latest = now
+        clock.append(before + now)
+    return clock
+
+
 class _Lines:
     """A file that only grows. It is not buffered: after a refusal nothing is left to be written when closing."""
 

@@ -97,8 +97,8 @@ class RunFolder:
 
 def default_path(root: Path, *, world: str, algorithm: str, digest: str) -> Path:
     """`root/<world>/<algorithm>-<hash>`, whatever characters are in the names."""
-    parts = [_clean(part) for part in world.split("/")]
-    return root.joinpath(*([part for part in parts if part.strip(".")] or ["world"])) / f"{_clean(algorithm)}-{digest}"
+    parts = [clean(part) for part in world.split("/")]
+    return root.joinpath(*([part for part in parts if part.strip(".")] or ["world"])) / f"{clean(algorithm)}-{digest}"
 
 
 def latest(path: Path) -> Path:
@@ -116,7 +116,8 @@ def read_config(path: Path) -> dict[str, Any]:
     return _read(path / CONFIG)
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """A name as a folder may be called."""
     return re.sub(r"[^\w.=+-]", "-", name)
 
 

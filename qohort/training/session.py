@@ -1,6 +1,7 @@
 """One seed from beginning to end, or several seeds that train together."""
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -65,6 +66,12 @@ class Setting:
 def seed_folder(folder: Path, seed: int) -> Path:
     """Where the metrics of a seed lie."""
     return folder / f"seed-{seed}"
+
+
+def seeds_in(folder: Path) -> list[int]:
+    """The seeds that a run folder has metrics of, in order."""
+    there = (re.fullmatch(r"seed-(\d+)", item.name) for item in folder.iterdir() if item.is_dir())
+    return sorted(int(match[1]) for match in there if match)
 
 
 def checkpoint_folder(folder: Path, seeds: Sequence[int]) -> Path:

@@ -47,7 +47,7 @@ def tiny(algorithm: AbstractAlgorithm) -> ValueDecomposition:
 
 
 CASES: dict[str, ValueDecomposition] = {
-    **{f"{name}-{preset}": tiny(PRESETS[preset](MIXERS[name]).algorithm) for preset in PRESETS for name in ("qatten",)},
+    **{f"qatten-{preset}": tiny(build(MIXERS["qatten"], "").algorithm) for preset, build in PRESETS.items()},
     **{name: tiny(ValueDecomposition(mixer=mixer)) for name, mixer in MIXERS.items() if name != "qatten"},
 }
 """Every mixer under the paper's protocol, and one mixer under every preset."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from qohort.envs.battle import names
 from qohort.envs.battle.catalogue import CATALOGUE
-from qohort.envs.battle.face import Face, kinds_of
+from qohort.envs.battle.face import Face
 from qohort.envs.battle.flags import Flags, smacv2
 from qohort.envs.battle.observe import observe
 from qohort.envs.battle.ordering import agent_order
@@ -82,7 +82,8 @@ def compare_catalogue(golden: Golden, comparison: Comparison) -> None:
         return
     comparison.same("limit in the catalogue", scenario.limit, golden["info_episode_limit"])
     if not golden.second:
-        allies, enemies = kinds_of(scenario)
+        assert scenario.kinds is not None
+        allies, enemies = scenario.kinds
         comparison.same("allies in the catalogue", sorted(allies), sorted(kinds_in(golden, "ally_type")))
         comparison.same("enemies in the catalogue", enemies, kinds_in(golden, "enemy_type"))
 

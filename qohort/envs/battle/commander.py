@@ -147,11 +147,7 @@ class Commander(AbstractOpponent):
         actions = actions.astype(jnp.int32)
         told = commands(face, snapshot, actions)
         target = jnp.where(told.target == NOBODY, NOBODY, who[told.target])
-        whom = jnp.clip(target, 0, a - 1)
-        vain = (told.order == Order.ATTACK) & ~arena.theirs.can_hit[order, whom]
-        orders = Orders(
-            order=jnp.where(vain, Order.NONE, told.order), target=target, x=width - told.x, y=height - told.y
-        )
+        orders = Orders(order=told.order, target=target, x=width - told.x, y=height - told.y)
         by_number = jnp.argsort(order)
         return jax.tree.map(lambda row: row[by_number], orders), Watch(
             order=order,

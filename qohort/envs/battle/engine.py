@@ -41,6 +41,16 @@ def head_start(state: BattleState, stats: Stats, n_allies: int, ticks: float) ->
     return dataclasses.replace(state, x=state.x + walk.dx, y=state.y + walk.dy)
 
 
+def heeded(arena: Arena, orders: Orders) -> Orders:
+    """The game ignores orders to shoot at what a weapon cannot hit: units go on with what they do."""
+    if not arena.has(Kind.MEDIVAC):
+        return orders
+    stats = arena.stats
+    can_hit = (stats.damage > 0) & (~pick(stats.air, orders.target) | stats.hits_air)
+    vain = (orders.order == Order.ATTACK) & ~can_hit
+    return dataclasses.replace(orders, order=jnp.where(vain, Order.NONE, orders.order))
+
+
 def advance(arena: Arena, state: BattleState, key: PRNGKeyArray, *, autonomous: bool) -> BattleState:
     """Eight ticks under the orders that stand.
 

@@ -15,13 +15,13 @@ from qohort.envs.base import AbstractEnv
 from qohort.envs.battle import engine, names, rewards
 from qohort.envs.battle.arena import Arena, Physics, arena
 from qohort.envs.battle.commands import commands, turned
-from qohort.envs.battle.face import Face, kinds_of
+from qohort.envs.battle.face import Face
 from qohort.envs.battle.flags import Flags
 from qohort.envs.battle.landscape import bounds, landscape
 from qohort.envs.battle.observe import observe
 from qohort.envs.battle.opponent import AbstractOpponent, of_plan
 from qohort.envs.battle.ordering import agent_order
-from qohort.envs.battle.orders import NOBODY, Order, Orders, given, side_by_side
+from qohort.envs.battle.orders import NOBODY, Orders, given, side_by_side
 from qohort.envs.battle.permission import no_permission, permit
 from qohort.envs.battle.rewards import End
 from qohort.envs.battle.rows import part
@@ -31,7 +31,7 @@ from qohort.envs.battle.spawn import AbstractSpawn, Appeared, spawn
 from qohort.envs.battle.state import BattleState, Snapshot, muster
 from qohort.envs.battle.terrain import Terrain
 from qohort.envs.battle.units import TICKS_PER_STEP, Data, Kind, Stats, stats_of, table
-from qohort.envs.battle.visibility import seen_places
+from qohort.envs.battle.visibility import nobody_facing, seen_places
 from qohort.scene import Layer, Scene
 from qohort.spec import EnvSpec, Observation, Outcome
 
@@ -78,14 +78,13 @@ class Battle(AbstractEnv):
             data: the table of units.
             opponent: who commands the enemies; by default, whoever carries out the scenario's plan.
         """
-        stats = jax.tree.map(jnp.asarray, table(data))
+        stats = table(data)
         self.scenario, self.flags, self.physics, self.terrain, self.table = scenario, flags, physics, terrain, stats
         self.face = Face(scenario, flags, stats=stats, pathing=terrain.pathing, height=terrain.height)
         self.spawn = spawn(scenario, terrain, spread=physics.spread)
         self.ground = landscape(terrain)
         self.opponent = of_plan(scenario.plan) if opponent is None else opponent
-        allies, enemies = kinds_of(scenario)
-        self.kinds = tuple(sorted({*allies, *enemies}))
+        self.kinds = scenario.possible_kinds
         self.fixed = None if self.face.kinds is None else self._meet(jnp.array(self.face.kinds, jnp.int32))
         first = self._appear(jax.random.key(0)).kind
         self.largest = rewards.largest_return(flags, self.face.full_points(first)[self.face.n_allies :])
@@ -118,7 +117,7 @@ class Battle(AbstractEnv):
             orders=side_by_side(part(state.orders, slice(0, n)), orders),
             opponent=memory,
             turns=jax.random.rademacher(turn_key, units.x.shape, jnp.float32),
-            facing=jnp.zeros(n, jnp.int32) if self.flags.conic_fov else None,
+            facing=nobody_facing(face),
             permission=no_permission(n, face.n_enemies) if self.flags.hides_enemies else None,
         )
         return self._looked_around(sight_key, engine.head_start(state, stats, n, self.physics.head_start))
@@ -133,12 +132,11 @@ class Battle(AbstractEnv):
         arena, n = self._arena(state.kind), self.face.n_allies
         fight_key, order_key, sight_key = self._keys(key)
         snapshot = self.snapshot(state)
-        ours = self._possible(arena, orders)
         theirs, memory = self.opponent.command(order_key, arena, state)
         before = rewards.points(state.health, state.shield)
         told = dataclasses.replace(
             state,
-            orders=given(state.orders, side_by_side(ours, theirs)),
+            orders=given(state.orders, engine.heeded(arena, side_by_side(orders, theirs))),
             opponent=memory,
             facing=turned(self.face, snapshot, actions),
             last_action=actions.astype(jnp.int32),
@@ -220,15 +218,6 @@ class Battle(AbstractEnv):
         if self.face.kinds is not None or self.flags.first_team_scales:
             return self.largest
         return rewards.largest_return(self.flags, self.face.full_points(kind)[self.face.n_allies :])
-
-    def _possible(self, arena: Arena, orders: Orders) -> Orders:
-        """The game ignores orders to shoot at what a weapon cannot hit: units go on with what they do."""
-        if not arena.has(Kind.MEDIVAC):
-            return orders
-        n = self.face.n_allies
-        whom = jnp.clip(orders.target - n, 0, self.face.n_enemies - 1)
-        vain = (orders.order == Order.ATTACK) & ~arena.ours.can_hit[jnp.arange(n), whom]
-        return dataclasses.replace(orders, order=jnp.where(vain, Order.NONE, orders.order))
 
     def _looked_around(self, key: PRNGKeyArray, state: BattleState) -> BattleState:
         """Enemies come in sight, where agents have to find them first."""

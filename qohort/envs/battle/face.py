@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from qohort.envs.battle.flags import Flags
 from qohort.envs.battle.ordering import BY_NAME
-from qohort.envs.battle.scenario import Group, Scenario
+from qohort.envs.battle.scenario import Scenario
 from qohort.envs.battle.units import Kind, Stats
 from qohort.errors import QohortError
 
@@ -97,8 +97,8 @@ class Face(eqx.Module):
             pathing: whether one can walk in a cell; the first axis is x.
             height: how high a cell lies, from 0 to 1.
         """
-        allies, enemies = kinds_of(scenario)
-        present = {*allies, *enemies}
+        allies, enemies = scenario.kinds or (scenario.possible_kinds,) * 2
+        present = set(scenario.possible_kinds)
         self.flags, self.limit = flags, scenario.limit
         if scenario.teams is None:
             self.kinds = (*sorted(allies, key=BY_NAME.index), *enemies)
@@ -181,19 +181,8 @@ class Face(eqx.Module):
         return self.full if self.kinds is not None else self.full[kind]
 
 
-def kinds_of(scenario: Scenario) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
-    """The kinds of the units of each side in the order of creation; with random teams those that may appear."""
-    if scenario.teams is not None:
-        return scenario.teams.kinds, scenario.teams.kinds
-    return _listed(scenario.allies), _listed(scenario.enemies)
-
-
 def type_bits(allies: Sequence[Kind], enemies: Sequence[Kind]) -> tuple[Kind, ...]:
     """The kinds that bits tell apart: all that fight, by name, if one side has several; else none, as in SMAC."""
     if len(set(allies)) <= 1 and len(set(enemies)) <= 1:
         return ()
     return tuple(sorted({*allies, *enemies}, key=BY_NAME.index))
-
-
-def _listed(groups: Sequence[Group]) -> tuple[Kind, ...]:
-    return tuple(group.kind for group in groups for _ in range(group.count))

@@ -3,6 +3,7 @@
 import enum
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -39,12 +40,7 @@ class Orders(eqx.Module):
 def given(orders: Orders, commands: Orders) -> Orders:
     """The orders after commands: who is commanded nothing keeps the order it has."""
     kept = commands.order == Order.NONE
-    return Orders(
-        order=jnp.where(kept, orders.order, commands.order),
-        target=jnp.where(kept, orders.target, commands.target),
-        x=jnp.where(kept, orders.x, commands.x),
-        y=jnp.where(kept, orders.y, commands.y),
-    )
+    return jax.tree.map(lambda old, new: jnp.where(kept, old, new), orders, commands)
 
 
 def nothing(n: int) -> Orders:
@@ -59,9 +55,4 @@ def nothing(n: int) -> Orders:
 
 def side_by_side(allies: Orders, enemies: Orders) -> Orders:
     """The orders of all units, from those of the two sides."""
-    return Orders(
-        order=jnp.concatenate([allies.order, enemies.order]),
-        target=jnp.concatenate([allies.target, enemies.target]),
-        x=jnp.concatenate([allies.x, enemies.x]),
-        y=jnp.concatenate([allies.y, enemies.y]),
-    )
+    return jax.tree.map(lambda *sides: jnp.concatenate(sides), allies, enemies)
