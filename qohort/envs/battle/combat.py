@@ -231,32 +231,49 @@ def suffer(
     return absorbed, health + jnp.where(rest > 0.0, jnp.maximum(rest - armour, LEAST_DAMAGE), 0.0)
 
 
+class Ground(eqx.Module):
+    """Where those stand who may be hit by what strikes an area."""
+
+    x: Float[Array, "v ..."]
+    y: Float[Array, "v ..."]
+    reach: Float[Array, "v ..."]
+    """How far beyond the area their centres may be."""
+    grounded: Bool[Array, "v ..."]
+    """Who is alive and does not fly."""
+
+
 def blast(
     bursts: Bool[Array, "a ..."],
-    distance: Float[Array, "a v ..."],
+    x: Float[Array, "a ..."],
+    y: Float[Array, "a ..."],
+    ground: Ground,
     *,
-    reach: Float[Array, "v ..."],
     strength: Float[Array, "a v ..."],
-    grounded: Bool[Array, "v ..."],
     structure: Bool[Array, "v ..."],
 ) -> tuple[Float[Array, "v ..."], Float[Array, "v ..."]]:
     """What exploding Banelings do to the other side: all of it within a circle, nothing beyond.
 
     Args:
         bursts: who explodes.
-        distance: from centre to centre.
-        reach: how far beyond the circle a victim's centre may be.
+        x: where they are.
+        y: likewise.
+        ground: the other side.
         strength: damage on each victim that is not a structure.
-        grounded: who can be hit by it.
         structure: who takes the damage meant for structures instead, whatever its armour.
 
     Returns:
         the damage, and the number of hits that armour reduces.
     """
-    inside = bursts[:, None] & (distance <= BLAST_RADIUS + reach[None, :]) & grounded[None, :]
-    damage = jnp.where(structure[None, :], BLAST_ON_STRUCTURE, strength)
-    armoured = inside & ~structure[None, :]
-    return jnp.sum(jnp.where(inside, damage, 0.0), axis=0), jnp.sum(jnp.where(armoured, 1.0, 0.0), axis=0)
+    square = (BLAST_RADIUS + ground.reach) ** 2
+
+    def by(number: Int[Array, ""]) -> tuple[Array, Array]:
+        dx, dy = ground.x - row(x, number), ground.y - row(y, number)
+        inside = row(bursts, number) & (dx * dx + dy * dy <= square) & ground.grounded
+        damage = jnp.where(structure, BLAST_ON_STRUCTURE, strength[number])
+        return jnp.where(inside, damage, 0.0), jnp.where(inside & ~structure, 1.0, 0.0)
+
+    damage, times = over(len(bursts), by, ("sum", "sum"))
+    return damage, times
 
 
 class Shot(eqx.Module):
@@ -272,35 +289,41 @@ def burn(
     beams: Float[Array, "a ..."],
     target: Int[Array, "a ..."],
     shot: Shot,
-    x: Float[Array, "v ..."],
-    y: Float[Array, "v ..."],
+    ground: Ground,
     *,
-    reach: Float[Array, "v ..."],
-    grounded: Bool[Array, "v ..."],
-) -> Float[Array, "a v ..."]:
-    """How many beams of each Colossus do damage now to each unit but its target: all, or none.
+    strength: Float[Array, "a v ..."],
+) -> tuple[Float[Array, "v ..."], Float[Array, "v ..."]]:
+    """What the beams of Colossi do to all but the target: each of a Colossus's beams, or none.
 
     They sweep a line across the line of fire. In the game each passes along it in 5 ticks, one from each end, and burns
     4 ticks later whom it has passed. Here they burn all at once, with the target, and the line goes with the target.
 
     Args:
-        beams: how many of each unit do damage.
+        beams: how many of each unit do damage now.
         target: who is hit otherwise.
         shot: of each unit at its target.
-        x: of those who may be hit.
-        y: likewise.
-        reach: how far beyond the line their centres may be.
-        grounded: who can be hit.
+        ground: the other side.
+        strength: damage of a beam on each victim.
+
+    Returns:
+        the damage before armour, and the number of hits.
     """
     fire_x, fire_y = shot.to_x - shot.x, shot.to_y - shot.y
     length = jnp.maximum(jnp.sqrt(fire_x * fire_x + fire_y * fire_y), 1e-6)
-    along_x, along_y = -fire_y / length, fire_x / length
-    dx, dy = x[None, :] - shot.to_x[:, None], y[None, :] - shot.to_y[:, None]
-    along = jnp.clip(dx * along_x[:, None] + dy * along_y[:, None], -BEAM_HALF, BEAM_HALF)
-    off_x, off_y = dx - along * along_x[:, None], dy - along * along_y[:, None]
-    near = off_x * off_x + off_y * off_y <= (BEAM_WIDTH + reach[None, :]) ** 2
-    hit = near & grounded[None, :] & (target[:, None] != numbers(len(x), x)[None, :])
-    return jnp.where(hit, beams[:, None], 0.0)
+    line_x, line_y = -fire_y / length, fire_x / length
+    other, square = numbers(len(ground.x), target), (BEAM_WIDTH + ground.reach) ** 2
+
+    def by(number: Int[Array, ""]) -> tuple[Array, Array]:
+        along_x, along_y = row(line_x, number), row(line_y, number)
+        dx, dy = ground.x - row(shot.to_x, number), ground.y - row(shot.to_y, number)
+        along = jnp.clip(dx * along_x + dy * along_y, -BEAM_HALF, BEAM_HALF)
+        off_x, off_y = dx - along * along_x, dy - along * along_y
+        hit = (off_x * off_x + off_y * off_y <= square) & ground.grounded & (row(target, number) != other)
+        landed = jnp.where(hit, row(beams, number), 0.0)
+        return landed * strength[number], landed
+
+    damage, times = over(len(beams), by, ("sum", "sum"))
+    return damage, times
 
 
 def recover(

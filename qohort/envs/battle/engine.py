@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.battle import combat, healing, movement, targeting
 from qohort.envs.battle.arena import Arena
-from qohort.envs.battle.combat import Shot, Sight
+from qohort.envs.battle.combat import Ground, Shot, Sight
 from qohort.envs.battle.movement import Place
 from qohort.envs.battle.orders import NOBODY, Order, Orders, side_by_side
 from qohort.envs.battle.rows import numbers, part, pick
@@ -236,30 +236,28 @@ def toll(
     for side, other, meeting in ((theirs, ours, arena.theirs), (ours, theirs, arena.ours)):
         offset = other.start
         damage, count = combat.dealt(victim[side] - offset, hits[side], meeting.strength)
-        reach = stats.radius[other] if arena.physics.splash_reaches_edges else jnp.zeros_like(stats.radius[other])
-        grounded = state.alive[other] & ~stats.air[other]
+        ground = Ground(
+            x=state.x[other],
+            y=state.y[other],
+            reach=stats.radius[other] if arena.physics.splash_reaches_edges else jnp.zeros_like(stats.radius[other]),
+            grounded=state.alive[other] & ~stats.air[other],
+        )
         if arena.has(Kind.BANELING):
-            dx, dy = state.x[side, None] - state.x[None, other], state.y[side, None] - state.y[None, other]
             blown, times = combat.blast(
                 bursts[side],
-                jnp.sqrt(dx * dx + dy * dy),
-                reach=reach,
+                state.x[side],
+                state.y[side],
+                ground,
                 strength=meeting.strength,
-                grounded=grounded,
                 structure=stats.structure[other],
             )
             damage, count = damage + blown, count + times
         if arena.has(Kind.COLOSSUS):
-            beams = combat.burn(
-                jnp.where(stats.beams[side], hits[side], 0.0),
-                victim[side] - offset,
-                part(shot, side),
-                state.x[other],
-                state.y[other],
-                reach=reach,
-                grounded=grounded,
+            beams = jnp.where(stats.beams[side], hits[side], 0.0)
+            burnt, times = combat.burn(
+                beams, victim[side] - offset, part(shot, side), ground, strength=meeting.strength
             )
-            damage, count = damage + jnp.sum(beams * meeting.strength, axis=0), count + jnp.sum(beams, axis=0)
+            damage, count = damage + burnt, count + times
         sums.append((damage, count))
     damage, count = (jnp.concatenate(sides) for sides in zip(*sums, strict=True))
     by = combat.hit_by(victim[ours] - a, hits[ours], n - a)

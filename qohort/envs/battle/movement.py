@@ -104,24 +104,38 @@ def push_apart(
     to_friends = jnp.where(fixed, to_foes, 1.0) - to_foes
     gone = jnp.where(alive, 0.0, -FAR)
 
-    def pushed_by(number: Int[Array, ""]) -> tuple[Array, Array]:
+    def pushed_by(number: Int[Array, ""]) -> tuple[Array, Array, Array, Array]:
         dx, dy = here.x - row(here.x, number), here.y - row(here.y, number)
         distance = jnp.sqrt(jnp.maximum(dx * dx + dy * dy, TINY))
         overlap = jnp.maximum(room[number] + gone + row(gone, number) - distance, 0.0)
         friend = friends[number]
         mine, other = to_foes + friend * to_friends, row(to_foes, number) + friend * row(to_friends, number)
         force = overlap / distance * (push * mine * (1.0 - 0.5 * other))
-        return force * dx, force * dy
+        firmly = force * (1.0 - other)
+        return force * dx, force * dy, firmly * dx, firmly * dy
 
-    off_x, off_y = over(len(gone), pushed_by, ("sum", "sum"))
+    off_x, off_y, firm_x, firm_y = over(len(gone), pushed_by, ("sum", "sum", "sum", "sum"))
+    off_x, off_y = _not_into(firm_x, firm_y, off_x, off_y)
     around_x, around_y = _around(walk, off_x, off_y, sidestep * turns)
     return Place(x=here.x + off_x + around_x, y=here.y + off_y + around_y)
+
+
+def _not_into(
+    firm_x: Float[Array, "n ..."],
+    firm_y: Float[Array, "n ..."],
+    off_x: Float[Array, "n ..."],
+    off_y: Float[Array, "n ..."],
+) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."]]:
+    """A push without what would press its unit into those who stand firm: a crowd makes no room where there is none."""
+    square = jnp.maximum(firm_x * firm_x + firm_y * firm_y, TINY * TINY)
+    pressed = jnp.minimum((off_x * firm_x + off_y * firm_y) / square - 1.0, 0.0)
+    return off_x - pressed * firm_x, off_y - pressed * firm_y
 
 
 def _around(
     walk: Walk, off_x: Float[Array, "n ..."], off_y: Float[Array, "n ..."], sidestep: Float[Array, "n ..."]
 ) -> tuple[Float[Array, "n ..."], Float[Array, "n ..."]]:
-    """A step across the way for who is pushed back.
+    """A step across the way for who is pushed back: it keeps its speed.
 
     Some go round to the left, others to the right: so a group parts around what is in its way, and closes in on a
     target from all sides. Each sticks to its side, for else it would come to rest between two others.
@@ -129,8 +143,9 @@ def _around(
     length = jnp.sqrt(walk.dx * walk.dx + walk.dy * walk.dy)
     ahead_x, ahead_y = walk.dx / jnp.maximum(length, TINY), walk.dy / jnp.maximum(length, TINY)
     back = -(off_x * ahead_x + off_y * ahead_y)
-    lost = jnp.clip(back, 0.0, length) * sidestep
-    return -ahead_y * lost, ahead_x * lost
+    blocked = jnp.clip(back, 0.0, length)
+    aside = jnp.sqrt(blocked * (2.0 * length - blocked)) * sidestep
+    return -ahead_y * aside, ahead_x * aside
 
 
 def keep_inside(to: Place, start: Place, terrain: Terrain, freely: Bool[Array, "n ..."]) -> Place:

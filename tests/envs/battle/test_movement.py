@@ -1,5 +1,7 @@
 """Walking: how far, around what, and never where one cannot."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -209,6 +211,24 @@ def test_six_zerglings_surround_a_zealot(abreast):
     assert reach[90] >= 5
     assert reach[-1] == 6
     assert (film.cooldown[-1, 1:] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "victim", "places"),
+    [(ZERGLING, 24, STALKER, 9), (ZERGLING, 32, COLOSSUS, 12), (ZEALOT, 9, MARINE, 8)],
+)
+def test_no_more_fight_hand_to_hand_than_have_room_around_their_victim(kind, count, victim, places):
+    # As many circles as fit around another at the distance from which they reach it: π / asin(separation / distance).
+    side = math.ceil(math.sqrt(count))
+    attackers = [(kind, 36.0 + 0.8 * (i % side), 32.0 + 0.8 * (i // side) - 0.4 * side) for i in range(count)]
+    fight = immortal(Skirmish([(victim, 32.0, 32.0)], attackers, kinds=(kind, victim)), 0)
+    stats = fight.arena.stats
+    contact = float(stats.radius[0] + stats.radius[1] + stats.range[1])
+    assert round(math.pi / math.asin(float(stats.separation[1]) / contact)) == places
+    film = fight.play(20, {1 + i: attack(0) for i in range(count)})
+    reach = in_reach(film, 0, slice(1, 1 + count), contact)
+    assert reach.max() <= places
+    assert reach[-1] >= places - 1
 
 
 def test_who_is_faster_catches_up_with_who_walks_away():
