@@ -17,6 +17,7 @@ import json
 import math
 import pathlib
 import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import equinox as eqx
@@ -186,8 +187,8 @@ def figures(name: str, policy: Policy, flags: Flags) -> dict[str, Any]:
 
 
 def main(flags: Flags) -> None:
-    """Play, print, and write."""
-    console, table = Console(), Table(title=f"{flags.battles} battles each, seed {flags.seed}")
+    """Play, print, and write after each map."""
+    console, table = Console(width=130), Table(title=f"{flags.battles} battles each, seed {flags.seed}")
     for column in ("map", "policy", "won", "95 %", "drawn", "timeout", "length", "return", "lull", "idling", "faults"):
         table.add_column(column, justify="left" if column in ("map", "policy") else "right")
     kept = json.loads(flags.out.read_text())["rows"] if flags.out.exists() else []
@@ -201,11 +202,32 @@ def main(flags: Flags) -> None:
             cells += [str(row["longest_lull"]), str(row["longest_idling"]), faults]
             table.add_row(name, policy, *cells)
             console.print(f"[dim]{name} {policy}: won {row['won']:.3f}, {row['seconds']} s")
+        write(flags, sorted(rows.values(), key=lambda row: (BATTLES.index(row["map"]), row["policy"] != "script")))
+        jax.clear_caches()  # the programs of all maps together are more than a process may map
     console.print(table)
-    order = sorted(rows.values(), key=lambda row: (BATTLES.index(row["map"]), row["policy"] != "script"))
+
+
+def write(flags: Flags, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The figures as JSON, and the table of the documentation beside it."""
     versions = {"qohort": qohort.__version__, "jax": jax.__version__, "numpy": np.__version__}
     flags.out.parent.mkdir(parents=True, exist_ok=True)
-    flags.out.write_text(json.dumps({"seed": flags.seed, "versions": versions, "rows": order}, indent=1) + "\n")
+    flags.out.write_text(json.dumps({"seed": flags.seed, "versions": versions, "rows": rows}, indent=1) + "\n")
+    flags.out.with_suffix(".md").write_text(markdown(rows))
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table as it stands in the documentation."""
+    lines = [
+        "| battle | script wins | 95 % | its return | its steps | random wins | its return |",
+        "|---|" + "---:|" * 6,
+    ]
+    for script, dice in zip(rows[::2], rows[1::2], strict=True):
+        between = f"{100 * script['won_low']:.0f} to {100 * script['won_high']:.0f}"
+        lines.append(
+            f"| `{script['map']}` | {100 * script['won']:.1f} | {between} | {script['return']:.1f} | "
+            f"{script['length']:.0f} | {100 * dice['won']:.1f} | {dice['return']:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

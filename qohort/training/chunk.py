@@ -89,12 +89,16 @@ def _learn(
     key: PRNGKeyArray,
     due: Int[Array, ""],
 ) -> tuple[Learner, dict[str, Float[Array, ""]]]:
-    """`due` updates, in a loop whose length is known at run time only."""
+    """`due` updates, in a loop whose length is known at run time only.
+
+    To what algorithms tell of them, `valid` is added: the share of real steps among those that were drawn.
+    """
 
     def once(learner: Learner, index: Int[Array, ""]) -> tuple[Learner, dict[str, Array]]:
         key_sample, key_update = jax.random.split(jax.random.fold_in(key, index))
         window = sample(key_sample, ring, env, algorithm.feed)
-        return algorithm.update(learner, window, key_update)
+        learner, looked = algorithm.update(learner, window, key_update)
+        return learner, {**looked, "valid": jnp.mean(window.valid)}
 
     def body(index: Int[Array, ""], carry: tuple[Learner, dict[str, Array]]) -> tuple[Learner, dict[str, Array]]:
         learner, sums = carry

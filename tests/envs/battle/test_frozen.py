@@ -1,0 +1,50 @@
+"""The game is frozen: what was learned about methods on it holds for this game alone.
+
+A number that changes here is a change of the game. It needs a fact or a rule with a test for its reason, never a win
+rate; then `benchmarks/heuristics.py` is run again, its table goes into the documentation, these numbers are replaced,
+and the commit gets the next tag after `battle-v1`.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qohort.envs.battle.env import Battle
+from qohort.envs.battle.factory import battle
+from qohort.envs.battle.heuristic import heuristic, no_targets
+from qohort.envs.battle.state import BattleState
+
+STEPS = 16
+FROZEN: dict[str, tuple[float, float, float]] = {
+    "3m": (14.896, 15.626, 66.00),
+    "MMM": (16.301, 15.768, 925.75),
+    "1c3s5z": (17.059, 16.049, 1991.00),
+    "so_many_baneling": (14.518, 13.888, 600.00),
+    "2c_vs_64zg": (18.902, 14.267, 2378.00),
+    "6h_vs_8z": (14.254, 9.740, 840.65),
+    "2s_vs_1sc": (14.006, 17.027, 378.66),
+}
+"""After some steps of the script's: the mean of the living units' x and y, and all health and shields together."""
+
+
+@eqx.filter_jit
+def played(env: Battle) -> BattleState:
+    def step(carry, key):
+        state, targets = carry
+        actions, targets = heuristic(env.face, env.snapshot(state), targets)
+        state, _ = env.step(key, state, actions.astype(jnp.int32))
+        return (state, targets), None
+
+    begin, fight = jax.random.split(jax.random.key(0))
+    first = (env.reset(begin), no_targets(env.face))
+    return jax.lax.scan(step, first, jax.random.split(fight, STEPS))[0][0]
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_the_game_is_what_it_was(name):
+    state = played(battle(name))
+    alive = np.asarray(state.alive)
+    told = (np.mean(state.x[alive]), np.mean(state.y[alive]), float(jnp.sum(state.health + state.shield)))
+    np.testing.assert_allclose(told, FROZEN[name], rtol=2e-4)
