@@ -91,3 +91,7 @@ def test_every_flag_and_number_that_is_named_exists():
 def test_pictures_are_small():
     for path in (ROOT / "docs" / "images").glob("battle-*.png"):
         assert path.stat().st_size < 150_000
+
+
+def test_the_table_of_win_rates_is_the_one_that_was_measured():
+    assert (ROOT / "benchmarks/results/battle-heuristics.md").read_text() in BATTLE
