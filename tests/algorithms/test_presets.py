@@ -39,6 +39,7 @@ def test_the_papers_settings_of_a_map_are_those_of_the_authors():
 def test_fast_knows_battles():
     assert settings("vdn", "battle/8m").environments > settings("vdn", "games/relay").environments
     assert preset("vdn", "battle/8m").run["steps"] > preset("vdn", "battle/3m").run["steps"]
+    assert settings("vdn", "battle/3m?spread=0.5").update_every < settings("vdn", "battle/8m").update_every
 
 
 def test_unknown_names_are_told_the_nearest():
