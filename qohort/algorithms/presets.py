@@ -140,7 +140,7 @@ def fast_battle(mixer: AbstractMixerConfig) -> Preset:
         ),
         source="Qohort, for battles on two processor cores: PyMARL2's optimiser and TD(0.6), windows of 64 steps that "
         "run on across episodes, 16 to an update, 32 environments, one update per 32 steps, ε over 50,000 steps.",
-        run={"steps": 307_200, "chunk": 8, "eval_every": 25_600},
+        run={"steps": 307_200, "chunk": 8, "eval_every": 25_600, "eval_episodes": 128},
     )
 
 
@@ -158,7 +158,7 @@ def fast_skirmish(mixer: AbstractMixerConfig) -> Preset:
         ),
         source="Qohort, for short battles on two processor cores: as for other battles, but windows of 32 steps, 16 of "
         "them to an update, one update per 16 steps, target copy every 100 updates, ε over 20,000 steps.",
-        run={"steps": 102_400, "chunk": 4, "eval_every": 12_800},
+        run={"steps": 153_600, "chunk": 4, "eval_every": 12_800, "eval_episodes": 128},
     )
 
 

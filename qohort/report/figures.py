@@ -109,7 +109,7 @@ def dress(axes: Any, *, rates: bool) -> None:
 
 def footnote(figure: Any, text: str) -> None:
     """Small print below; broken, since a line wider than the figure would push the axes together."""
-    width = int(figure.get_figwidth() / 0.07)
+    width = int(figure.get_figwidth() / 0.085)  # an inch has about twelve letters of this size
     lines = [line for paragraph in text.split("\n") for line in textwrap.wrap(paragraph, width)]
     figure.supxlabel("\n".join(lines), fontsize=10, color=MUTED)
 

@@ -226,7 +226,7 @@ class Session:
             mine = {name: value[lane] for name, value in scores.items()}
             self._records[lane].write(seed, place.step, _scores_line(mine))
             mean, best = float(mine["return"].mean()), place.best[lane]
-            better[lane] = best is None or mean > best
+            better[lane] = best is None or mean >= best  # of equals the later one, which has learned more
             if better[lane]:
                 place.best[lane] = mean
         self._best = self._choose(better, team)
