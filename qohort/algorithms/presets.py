@@ -140,7 +140,7 @@ def fast_battle(mixer: AbstractMixerConfig) -> Preset:
         ),
         source="Qohort, for battles on two processor cores: PyMARL2's optimiser and TD(0.6), windows of 64 steps that "
         "run on across episodes, 16 to an update, 32 environments, one update per 32 steps, ε over 50,000 steps.",
-        run={"steps": 307_200, "chunk": 8, "eval_every": 25_600, "eval_episodes": 128},
+        run={"steps": 512_000, "chunk": 8, "eval_every": 25_600, "eval_episodes": 128},
     )
 
 
