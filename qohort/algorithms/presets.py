@@ -151,7 +151,7 @@ def fast_skirmish(mixer: AbstractMixerConfig) -> Preset:
     return Preset(
         algorithm=dataclasses.replace(
             battle.algorithm,
-            feed=dataclasses.replace(battle.algorithm.feed, batch=16, length=32),
+            feed=dataclasses.replace(battle.algorithm.feed, length=32),
             epsilon=LinearSchedule(start=1.0, end=0.05, steps=20_000),
             update_every=16,
             target_interval=100,
