@@ -25,4 +25,6 @@ def one_of(world: str, choices: tuple[str, ...], **options: str) -> None:
     """Refuse options that are none of the words there are."""
     for option, value in options.items():
         if value not in choices:
-            raise QohortError(f"{world}: `{option}` is {value!r}, but it must be one of {', '.join(map(repr, choices))}.")
+            raise QohortError(
+                f"{world}: `{option}` is {value!r}, but it must be one of {', '.join(map(repr, choices))}."
+            )

@@ -85,8 +85,8 @@ class RoverTower(AbstractEnv):
             symbols: how many a tower can say.
             limit: the steps of an episode.
             bonus: what a pair gets for each step with the rover near its landmark.
-            near: the squared distance that is near. The authors' compares the squared distance with 1.5 times the
-                sum of the radii of a rover and a landmark, and so does the default.
+            near: the squared distance below which a rover is near. The default is the authors' number, 1.5 times
+                the sum of the radii of a rover and a landmark, which their code compares with the squared distance.
             acceleration: of a rover that moves, per second.
             top_speed: of all rovers, per second.
             reward: `individual` is each agent's own; `team` is the sum over the pairs.
@@ -210,9 +210,7 @@ class RoverTower(AbstractEnv):
         return Scene(
             layers=(
                 Rectangles(np.array([[-1.0, -1.0]]), np.array([[1.0, 1.0]])),
-                Circles(
-                    goals, jnp.sqrt(self.near), fill=Tone.NONE, outline=jnp.where(arrived, Tone.GOOD, Tone.FAINT)
-                ),
+                Circles(goals, jnp.sqrt(self.near), fill=Tone.NONE, outline=jnp.where(arrived, Tone.GOOD, Tone.FAINT)),
                 Circles(snapshot.landmarks, LANDMARK, fill=Tone.MUTED, sides=4),
                 Lines(snapshot.position, goals, tone=Tone.MUTED, dashed=True),
                 Lines(feet[snapshot.tower], snapshot.position, tone=Tone.FAINT),
@@ -228,6 +226,6 @@ class RoverTower(AbstractEnv):
                 ),
             ),
             bounds=(-EDGE, -EDGE, EDGE, ROW + 0.3),
-            note="Triangles: towers and what they said. Discs: rovers, tied to their tower; dashes lead to the landmark "
-            "that only the tower knows, and the ring around it is near.",
+            note="Triangles: towers and what they said. Discs: rovers, tied to their tower; dashes lead to the "
+            "landmark that only the tower knows, and the ring around it is near.",
         )

@@ -28,12 +28,10 @@ def draw(state: TreasureState, *, radius: Float[Array, " N"], treasure: float) -
             Rectangles(np.array([[-1.0, -1.0]]), np.array([[1.0, 1.0]])),
             Circles(banks, 1.3 * radius[collectors:], fill=Tone.PAPER, outline=Tone.INK),
             Circles(banks, radius[collectors:], fill=_tone(kinds), sides=3 + kinds),
+            Circles(state.lying, 1.4 * treasure, fill=_tone(state.kind), sides=3 + state.kind, visible=state.there),
             Circles(people, radius[:collectors], fill=Tone.OURS),
             Labels(people, tuple(str(i + 1) for i in range(collectors)), size=0.06, tone=Tone.PAPER),
-            Circles(
-                hand, treasure, fill=_tone(state.holding), sides=3 + state.holding, visible=state.holding != EMPTY
-            ),
-            Circles(state.lying, 1.4 * treasure, fill=_tone(state.kind), sides=3 + state.kind, visible=state.there),
+            Circles(hand, treasure, fill=_tone(state.holding), sides=3 + state.holding, visible=state.holding != EMPTY),
         ),
         bounds=(-EDGE, -EDGE, EDGE, EDGE),
         note="Small polygons: treasures. Numbered discs: collectors, with what they hold. Large polygons: banks, each "

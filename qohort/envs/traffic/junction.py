@@ -57,9 +57,9 @@ class TrafficJunction(AbstractEnv):
     Differences from IC3Net's code:
         Cars that are off the road are counted nowhere; there they stand in the upper left corner and are seen there.
         The easy junction's cells are numbered without the clashes of two of its 14 numbers with other marks.
-        A car that arrives has braked never, rather than as the car that had its place before.
-        All entries that lead down come first when there are fewer cars left than arrivals, then right, up, left.
-        The arrival rate is an option instead of a curriculum.
+        A car that arrives has not braked, whatever the one before it in its place did.
+        With fewer cars left than arrivals, entries that lead down come first, then right, up and left.
+        The arrival rate is an option, not a curriculum.
     """
 
     spec: EnvSpec = eqx.field(static=True)

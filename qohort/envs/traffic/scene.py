@@ -49,9 +49,7 @@ def draw(
                 visible=driving & state.braked,
             ),
             Circles(centre, 0.36, fill=jnp.where(crashed, Tone.THEIRS, Tone.OURS), visible=driving),
-            Labels(
-                centre, tuple(str(i + 1) for i in range(len(cells))), size=0.42, tone=Tone.PAPER, visible=driving
-            ),
+            Labels(centre, tuple(str(i + 1) for i in range(len(cells))), size=0.42, tone=Tone.PAPER, visible=driving),
             Labels(
                 np.array([[size - 0.2, 1.03 * size]]),
                 ("no collision so far", "there was a collision"),
@@ -68,7 +66,8 @@ def draw(
             ),
         ),
         bounds=(0.0, 0.0, float(size), 1.06 * size),
-        note="A dark line in front of a car: it drove. A bright bar behind it: it braked. A ring: a collision.",
+        note="Strokes at the edge: where cars arrive. A dark line in front of a car: it drove. A bright bar behind it: it "
+        "braked. A ring: a collision.",
     )
 
 
