@@ -1,5 +1,8 @@
 """Rover-Tower by hand: two pairs, two landmarks."""
 
+import json
+import pathlib
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -111,6 +114,28 @@ def test_the_state_tells_who_is_with_whom():
     ]
     np.testing.assert_allclose(seen.units, units, rtol=1e-6)
     np.testing.assert_allclose(seen.state, [1 / 25, *np.ravel(units), 0, 1, 1, 0, 0.3, 0, 0.5, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("which", range(2))
+def test_as_the_published_environment_has_it(which):
+    """Moments, and what MAAC's environment made of them."""
+    moments = json.loads((pathlib.Path(__file__).parent / "moments.json").read_text())
+    now = moments["rover-tower"][which]
+    then, env = now["then"], RoverTower()
+    state = RoverTowerState(
+        position=jnp.array(now["position"]),
+        velocity=jnp.array(now["velocity"]),
+        landmarks=jnp.array(now["landmarks"]),
+        goal=jnp.array(now["goal"], jnp.int32),
+        tower=jnp.array(now["tower"], jnp.int32),
+        said=jnp.full(4, -1, jnp.int32),
+        time=jnp.int32(0),
+    )
+    after, outcome = step(env, state, now["actions"])
+    np.testing.assert_allclose(after.position, then["position"], atol=1e-5)
+    np.testing.assert_allclose(after.velocity, then["velocity"], atol=1e-5)
+    np.testing.assert_allclose(outcome.reward, then["reward"], atol=1e-5)
+    assert observe(env, after).obs[:4, 8:13].argmax(axis=1).tolist() == then["heard"]
 
 
 def test_the_published_sizes():

@@ -1,5 +1,8 @@
 """Treasure collection by hand: two collectors, two banks, two treasures."""
 
+import json
+import pathlib
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -138,6 +141,32 @@ def test_who_sees_what():
     gone = observe(TWO, eqx.tree_at(lambda s: s.there, state, jnp.array([False, True])))
     np.testing.assert_allclose(gone.obs[1, -8:], [-0.3, -0.5, 1, 0, 0, 0, 0, 0], rtol=1e-6)
     assert TWO.spec.groups == ("collector", "collector", "bank", "bank")
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_as_the_published_environment_has_it(which):
+    """Crowded moments, and what MAAC's environment made of them."""
+    moments = json.loads((pathlib.Path(__file__).parent / "moments.json").read_text())
+    now = moments["treasure"][which]
+    then, zero = now["then"], jnp.int32(0)
+    state = TreasureState(
+        position=jnp.array(now["position"]),
+        velocity=jnp.array(now["velocity"]),
+        holding=jnp.array(now["holding"], jnp.int32),
+        lying=jnp.array(now["lying"]),
+        kind=jnp.array(now["kind"], jnp.int32),
+        there=jnp.ones(6, bool),
+        time=zero,
+        collected=zero,
+        deposited=zero,
+        collisions=zero,
+    )
+    after, outcome = eqx.filter_jit(Treasure().step)(KEY, state, jnp.array(now["actions"]))
+    np.testing.assert_allclose(after.position, then["position"], atol=1e-5)
+    np.testing.assert_allclose(after.velocity, then["velocity"], atol=1e-4)
+    np.testing.assert_allclose(outcome.reward, then["reward"], atol=1e-4)
+    assert after.holding.tolist() == then["holding"]
+    assert after.there.tolist() == then["there"]
 
 
 def test_the_published_sizes():

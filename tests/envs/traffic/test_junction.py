@@ -1,5 +1,8 @@
 """The traffic junction by hand: three cars on a crossing of 7 by 7 cells."""
 
+import json
+import pathlib
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,6 +12,7 @@ import pytest
 from qohort.envs import check_env, make
 from qohort.envs.traffic import TrafficJunction, TrafficState
 from qohort.errors import QohortError
+from qohort.scene import Circles, Labels
 
 WAIT, GAS, BRAKE = range(3)
 KEY = jax.random.key(0)
@@ -111,10 +115,10 @@ def test_the_window_shows_roads_and_cars():
     state, _ = step(SEEING, state, [GAS, BRAKE, WAIT])
     seen = observe(SEEING, state)
     # The first car, at row 2 and column 3, drove; the crossing beneath it holds the second car, which braked.
-    #                                    upper row          its own           lower row
-    window = [0, 0, 1, 0, 0, 0] + [0, 0, 1, 1, 0, 0] + [1, 0, 1, 1, 1, 0]
+    #         upper row            its own             lower row
+    window = [0, 0, 1, 0, 0, 0, *[0, 0, 1, 1, 0, 0], *[1, 0, 1, 1, 1, 0]]
     np.testing.assert_allclose(seen.obs[0], [0, 0, 2 / 6, 3 / 6, *window], rtol=1e-6)
-    window = [0, 0, 1, 1, 0, 0] + [1, 0, 1, 1, 1, 0] + [0, 0, 1, 0, 0, 0]
+    window = [0, 0, 1, 1, 0, 0, *[1, 0, 1, 1, 1, 0], *[0, 0, 1, 0, 0, 0]]
     np.testing.assert_allclose(seen.obs[1], [1, 1, 3 / 6, 3 / 6, *window], rtol=1e-6)
     #                         on, braked,    row, column, down, right,     way,  time on the road
     np.testing.assert_allclose(seen.units[0], [1, 0, 2 / 6, 3 / 6, 1, 0, 2 / 7, 2 / 20], rtol=1e-6)
@@ -144,9 +148,28 @@ def test_beyond_the_edge_is_no_road():
     assert ones == (no_road - {"-1,+0: no road", "+0,+0: no road"}) | roads | {"+0,+0: cars"}
 
 
+def test_as_the_published_environment_has_it():
+    """Sixteen cars on the hard junction for eight steps; what IC3Net's environment paid them."""
+    moments = json.loads((pathlib.Path(__file__).parent / "moments.json").read_text())
+    env = TrafficJunction(difficulty="hard", add_rate=0.0, reward="individual")
+    ends = zip(np.asarray(env.paths), np.asarray(env.lengths), strict=True)
+    numbers = {(*path[0], *path[length - 1]): number for number, (path, length) in enumerate(ends)}
+    cars = [(numbers[*car["start"], *car["end"]], car["place"], car["waited"]) for car in moments["cars"]]
+    state = traffic(*cars, *[None] * (20 - len(cars)))
+    hits = 0
+    for now in moments["steps"]:
+        actions = np.where(np.asarray(state.route) < 0, WAIT, np.where(now["actions"], BRAKE, GAS))
+        state, outcome = step(env, state, actions.tolist())
+        np.testing.assert_allclose(outcome.reward, now["reward"], atol=1e-5)
+        assert (np.asarray(state.route) >= 0).tolist() == [alive == 1 for alive in now["alive"]]
+        hits += sum(reward < -5 for reward in now["reward"])
+    assert int(state.collisions) == hits > 0
+
+
 @pytest.mark.parametrize("name", ["traffic/easy", "traffic/hard"])
 def test_what_holds_in_any_traffic(name):
     env = make(name, add_rate=0.2, limit=40)
+    assert isinstance(env, TrafficJunction)
 
     @eqx.filter_jit
     def play(env, key):
@@ -181,7 +204,8 @@ def test_what_holds_in_any_traffic(name):
 
 def test_a_collision_shows():
     scene = QUIET.scene(step(QUIET, traffic((0, 2), (1, 3), None), [GAS, BRAKE, WAIT])[0])
-    rings, cars, said = scene.layers[3], scene.layers[6], scene.layers[8]
+    rings, cars = (layer for layer in scene.layers if isinstance(layer, Circles))
+    _, said, _ = (layer for layer in scene.layers if isinstance(layer, Labels))
     assert rings.visible.tolist() == [True, True, False]
     assert cars.visible.tolist() == [True, True, False]
     assert not np.allclose(cars.centre[0], cars.centre[1])
