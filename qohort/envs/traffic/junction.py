@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.envs.options import at_least, one_of, within
-from qohort.envs.traffic.roads import Roads, roads
+from qohort.envs.traffic.roads import Cell, Roads, roads
 from qohort.envs.traffic.scene import draw
 from qohort.envs.traffic.state import TrafficState
 from qohort.scene import Scene
@@ -36,6 +36,7 @@ UNIT_FEATURES = (
     "column",
     "heading down",
     "heading right",
+    "route",
     "way done",
     "time on the road",
 )
@@ -73,7 +74,7 @@ class TrafficJunction(AbstractEnv):
     collision: Float[Array, ""]
     delay: Float[Array, ""]
     entries: int = eqx.field(static=True)
-    lanes: tuple = eqx.field(static=True)
+    lanes: tuple[tuple[Cell, Cell], ...] = eqx.field(static=True)
     size: int = eqx.field(static=True)
     outside: int = eqx.field(static=True)
     """The number that says that a cell is no road, and so the number of cells that are."""
@@ -200,6 +201,7 @@ class TrafficJunction(AbstractEnv):
             snapshot.braked[:, None],
             cells / (self.size - 1),
             heading,
+            self._numbered(snapshot),
             (snapshot.place / self.lengths[snapshot.route])[:, None],
             (snapshot.waited / self.spec.limit)[:, None],
         ]
@@ -237,6 +239,10 @@ class TrafficJunction(AbstractEnv):
         cell = jnp.where(driving, row * self.size + column, -1 - car)
         return ((cell[:, None] == cell[None, :]) & (car[:, None] != car[None, :])).any(axis=1)
 
+    def _numbered(self, snapshot: TrafficState) -> Float[Array, "N 1"]:
+        """The route's number, from 0 to 1."""
+        return (snapshot.route / (self.paths.shape[0] - 1))[:, None]
+
     def _seen(
         self, snapshot: TrafficState, cells: Int[Array, "N 2"], driving: Bool[Array, " N"]
     ) -> Float[Array, "N O"]:
@@ -244,7 +250,7 @@ class TrafficJunction(AbstractEnv):
         away = cells[None, :, :] - cells[:, None, :]
         there = (away[:, :, None, :] == self.window[None, None, :, :]).all(axis=-1) & driving[None, :, None]
         cars = there.sum(axis=1)[:, :, None]
-        own = [snapshot.braked[:, None], (snapshot.route / max(1, self.paths.shape[0] - 1))[:, None]]
+        own = [snapshot.braked[:, None], self._numbered(snapshot)]
         if self.places == "cells":
             window = [jax.nn.one_hot(sights, self.outside + 1), cars]
         else:

@@ -120,9 +120,9 @@ def test_the_window_shows_roads_and_cars():
     np.testing.assert_allclose(seen.obs[0], [0, 0, 2 / 6, 3 / 6, *window], rtol=1e-6)
     window = [0, 0, 1, 1, 0, 0, *[1, 0, 1, 1, 1, 0], *[0, 0, 1, 0, 0, 0]]
     np.testing.assert_allclose(seen.obs[1], [1, 1, 3 / 6, 3 / 6, *window], rtol=1e-6)
-    #                         on, braked,    row, column, down, right,     way,  time on the road
-    np.testing.assert_allclose(seen.units[0], [1, 0, 2 / 6, 3 / 6, 1, 0, 2 / 7, 2 / 20], rtol=1e-6)
-    np.testing.assert_allclose(seen.units[1], [1, 1, 3 / 6, 3 / 6, 0, 1, 3 / 7, 2 / 20], rtol=1e-6)
+    #                        on, braked,     row, column, down, right, route, way, time on the road
+    np.testing.assert_allclose(seen.units[0], [1, 0, 2 / 6, 3 / 6, 1, 0, 0, 2 / 7, 2 / 20], rtol=1e-6)
+    np.testing.assert_allclose(seen.units[1], [1, 1, 3 / 6, 3 / 6, 0, 1, 1, 3 / 7, 2 / 20], rtol=1e-6)
     np.testing.assert_allclose(seen.state, [2 / 20, *np.ravel(seen.units)], rtol=1e-6)
 
 
