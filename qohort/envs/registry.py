@@ -32,6 +32,8 @@ _MATRIX = "qohort.envs.games.matrix"
 
 _BATTLE = "qohort.envs.battle.factory:battle"
 
+_TRAFFIC = "qohort.envs.traffic.junction:TrafficJunction"
+
 BUILT_IN: dict[str, Entry] = {
     **{f"battle/{name}": Entry(_BATTLE, {"map": name}) for name in BATTLES},
     "battle/custom": Entry(_BATTLE),
@@ -45,6 +47,9 @@ BUILT_IN: dict[str, Entry] = {
     "games/relay": Entry("qohort.envs.games.relay:Relay"),
     "games/two-matrices": Entry("qohort.envs.games.partial_matrix:two_matrices"),
     "games/two-step": Entry("qohort.envs.games.two_step:two_step"),
+    "particles/rover-tower": Entry("qohort.envs.particles.rover_tower:RoverTower"),
+    "particles/treasure": Entry("qohort.envs.particles.treasure:Treasure"),
+    **{f"traffic/{level}": Entry(_TRAFFIC, {"difficulty": level}) for level in ("easy", "medium", "hard")},
 }
 
 _registered: dict[str, Callable[..., AbstractEnv]] = {}
