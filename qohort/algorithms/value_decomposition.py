@@ -88,6 +88,8 @@ class ValueDecomposition(AbstractAlgorithm):
     """Rewards in an `n-step` target."""
     double_q: bool = True
     """Choose the next action with the live network, not the target network."""
+    unavailable_targets: bool = False
+    """Look for the best next action among unavailable ones too, as QPLEX's release does without double Q."""
     bootstrap_time_limit: bool = False
     """Look beyond the time limit; the published runs count it as the end."""
     target_interval: int = 200
@@ -233,6 +235,8 @@ class ValueDecomposition(AbstractAlgorithm):
         """What the joint values of the steps are drawn to."""
         params, target_values = target
         seen = window.observations
+        if self.unavailable_targets:
+            seen = dataclasses.replace(seen, avail=jnp.ones_like(seen.avail))
         chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
 
         def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:

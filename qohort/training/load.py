@@ -16,7 +16,7 @@ from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.networks.base import AbstractTeam, View
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
@@ -35,7 +35,7 @@ CONFIG_CLASSES: dict[str, type] = {
     for kind in (
         *(Run, ValueDecomposition, Optimiser, LinearSchedule, Replayed),
         *(Recurrent, FeedForward),
-        *(Independent, VDN, QMIX, Qatten, Qlinear),
+        *(Independent, VDN, QMIX, Qatten, Qlinear, QPLEX, QPLEXQatten, Importance, Monotone),
     )
 }
 """What may stand in the configuration of a run."""
