@@ -1,6 +1,7 @@
 """The contract of an algorithm."""
 
 import abc
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -8,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.estimators.exploration import LinearSchedule
 from qohort.networks.base import AbstractTeam, Carry, View
-from qohort.replay.samplers import Replayed
+from qohort.replay.feed import AbstractFeed
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
 
@@ -25,11 +26,12 @@ class Pace(eqx.Module):
     """How many updates each time."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AbstractAlgorithm(abc.ABC):
     """Settings, and the pure functions that they define; a frozen dataclass, so a static argument."""
 
     environments: int
-    feed: Replayed
+    feed: AbstractFeed
 
     @abc.abstractmethod
     def check(self, spec: EnvSpec) -> None:

@@ -1,52 +1,18 @@
-"""Named settings, each with its source. A name and a preset choose a config; flags change it."""
+"""Named settings of value decomposition, each with its source. A name and a preset choose a config; flags change it."""
 
 import dataclasses
-import difflib
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.value_decomposition import ValueDecomposition
-from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
+from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
 from qohort.mixers.base import AbstractMixerConfig
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.samplers import Replayed
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Preset:
-    """Settings of one algorithm, where they come from, and how long to train with them."""
-
-    algorithm: AbstractAlgorithm
-    source: str
-    run: Mapping[str, Any]
-    """Settings of the run that belong to it."""
-
-
-MIXERS: dict[str, AbstractMixerConfig] = {
-    "iql": Independent(),
-    "vdn": VDN(),
-    "qmix": QMIX(),
-    "qatten": Qatten(),
-    "qlinear": Qlinear(),
-    "qplex": QPLEX(),
-    "qplex-qatten": QPLEXQatten(),
-    "monotone": Monotone(),
-}
-
-DESCRIPTIONS: dict[str, str] = {
-    "iql": "independent Q-learning: every agent learns from the team's reward by itself (Tan 1993)",
-    "vdn": "value decomposition networks: the sum of the utilities (Sunehag et al. 2018)",
-    "qmix": "monotonic mixing by hypernetworks (Rashid et al. 2018)",
-    "qatten": "multi-head attention over the agents' utilities (Yang et al. 2020)",
-    "qlinear": "Qatten's control without attention: state-dependent positive weights",
-    "qplex": "duplex dueling: every joint value with IGM (Wang et al. 2021)",
-    "qplex-qatten": "QPLEX on Qatten's attention, as its authors ran it on StarCraft (Wang et al. 2021)",
-    "monotone": "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)",
-}
 
 
 def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
@@ -205,28 +171,10 @@ PRESETS: dict[str, Callable[[AbstractMixerConfig, str], Preset]] = {
     "fast": fast,
 }
 
-WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}
-"""The preset with which worlds whose names begin so are trained if none is named; `paper` elsewhere."""
 
-
-def default_preset(world: str) -> str:
-    """The preset that a world is trained with if none is named."""
-    return next((which for beginning, which in WORLD_DEFAULTS.items() if world.startswith(beginning)), "paper")
-
-
-def preset(name: str, world: str, which: str | None = None) -> Preset:
-    """The settings for an algorithm's name, a world and a preset's name."""
-    mixer = MIXERS.get(name)
-    if mixer is None:
-        raise QohortError(unknown("algorithm", name, MIXERS))
-    which = which or default_preset(world)
-    if which not in PRESETS:
-        raise QohortError(unknown("preset", which, PRESETS))
-    return PRESETS[which](mixer, world.partition("?")[0])
-
-
-def unknown(kind: str, name: str, known: Mapping[str, object], *, see: str = "qohort list") -> str:
-    """A sentence for a name that nothing has."""
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} named {name!r}.{guess} Known are: {', '.join(known)}. See `{see}`."
+def decomposition(mixer: AbstractMixerConfig, summary: str) -> Method:
+    """Value decomposition with a mixer, under every preset."""
+    return Method(
+        summary=summary,
+        presets={name: functools.partial(build, mixer) for name, build in PRESETS.items()},
+    )

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Sequence
 
-from qohort.algorithms.presets import unknown
+from qohort.algorithms.registry import unknown
 from qohort.errors import QohortError
 
 BENCHES: dict[str, tuple[str, str]] = {

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from qohort.algorithms.presets import DESCRIPTIONS, MIXERS, PRESETS, WORLD_DEFAULTS
+from qohort.algorithms.registry import METHODS, WORLD_DEFAULTS
 from qohort.cli.parse import parse
 from qohort.envs import make, names
 from qohort.envs.battle import roster
@@ -37,9 +37,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _algorithms() -> Table:
-    table = _table("Algorithms", "name", "what it is")
-    for name in MIXERS:
-        table.add_row(name, DESCRIPTIONS[name])
+    table = _table("Algorithms", "name", "what it is", "presets")
+    for name, method in METHODS.items():
+        table.add_row(name, method.summary, ", ".join(method.presets))
     return table
 
 
@@ -66,11 +66,15 @@ def _maps() -> Table:
 
 
 def _presets() -> Table:
-    table = _table("Presets", "name", "default for", "source")
-    for name, build in PRESETS.items():
-        worlds = [world for world, preset in WORLD_DEFAULTS.items() if preset == name]
-        default = ", ".join(worlds) or ("all other worlds" if name == "paper" else "")
-        table.add_row(name, default, build(MIXERS["qatten"], "").source)
+    table = _table("Presets", "name", "default for", "of", "source")
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, method in METHODS.items():
+        for which, build in method.presets.items():
+            rows.setdefault((which, build("").source), []).append(name)
+    for (which, source), methods in rows.items():
+        worlds = [world for world, preset in WORLD_DEFAULTS.items() if preset == which]
+        default = ", ".join(worlds) or ("all other worlds" if which == "paper" else "")
+        table.add_row(which, default, ", ".join(methods), source)
     return table
 
 

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _find(name: str) -> str:
     if name in COMMANDS:
         return COMMANDS[name][0]
-    from qohort.algorithms.presets import unknown
+    from qohort.algorithms.registry import unknown
 
     raise QohortError(unknown("command", name, COMMANDS, see="qohort --help"))
 

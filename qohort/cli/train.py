@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from qohort.algorithms.presets import MIXERS, PRESETS, Preset, preset
+from qohort.algorithms.method import Preset
+from qohort.algorithms.registry import METHODS, preset, preset_names
 from qohort.cli.parse import parse
 from qohort.errors import QohortError
 from qohort.training.run import Run
@@ -18,9 +19,9 @@ USAGE = f"""usage: qohort train NAME WORLD [--preset PRESET] [flags]
 
 Train a team, or go on with the same run if it was stopped.
 
-  NAME      {", ".join(MIXERS)}
+  NAME      {", ".join(METHODS)}
   WORLD     a name from `qohort list`, or module:factory for a world of your own
-  --preset  {", ".join(PRESETS)}; the world's own if it has one, else paper
+  --preset  {", ".join(preset_names())}; the world's own if it has one, else paper
 
 `qohort train NAME WORLD --help` shows every flag with its value in the preset."""
 

@@ -5,18 +5,18 @@ import jax.numpy as jnp
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.replay.feed import AbstractFeed
 from qohort.replay.frames import Ring, empty_ring
-from qohort.replay.samplers import Replayed
 
 
-def ring_shapes(env: AbstractEnv, feed: Replayed, environments: int) -> Ring:
+def ring_shapes(env: AbstractEnv, feed: AbstractFeed, environments: int) -> Ring:
     """The ring as shapes and types, nothing allocated."""
     return jax.eval_shape(lambda: make_ring(env, feed, environments))
 
 
-def make_ring(env: AbstractEnv, feed: Replayed, environments: int) -> Ring:
+def make_ring(env: AbstractEnv, feed: AbstractFeed, environments: int) -> Ring:
     return empty_ring(
-        env, environments=environments, frames=feed.frames_each(env.spec, environments), episodes=feed.episodes
+        env, environments=environments, frames=feed.frames_each(env.spec, environments), episodes=feed.table()
     )
 
 
@@ -24,7 +24,7 @@ def bytes_of(shapes: Ring) -> int:
     return sum(leaf.size * jnp.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(shapes))
 
 
-def check_memory(env: AbstractEnv, feed: Replayed, *, environments: int, copies: int) -> str:
+def check_memory(env: AbstractEnv, feed: AbstractFeed, *, environments: int, copies: int) -> str:
     """Say how much the replay takes, or refuse if the device does not have it.
 
     Args:
@@ -35,15 +35,14 @@ def check_memory(env: AbstractEnv, feed: Replayed, *, environments: int, copies:
     frames = shapes.capacity * environments
     each = f", {copies} times" if copies > 1 else ""
     says = (
-        f"Replay: {frames:,} frames of {env.spec.name} ({feed.episodes:,} episodes, "
+        f"Replay: {frames:,} frames of {env.spec.name} ("
         f"{environments} environment{'s' if environments > 1 else ''}{each}) take {readable(float(need))}"
     )
     room = device_memory()
     if room is not None and need > room:
         raise QohortError(
-            f"{says}, but {jax.devices()[0].device_kind} has {readable(float(room))} free. Keep fewer episodes "
-            f"(--algorithm.feed.episodes {max(1, int(feed.episodes * 0.8 * room / need))}) or frames "
-            "(--algorithm.feed.frames)."
+            f"{says}, but {jax.devices()[0].device_kind} has {readable(float(room))} free. "
+            f"{feed.less(0.8 * room / need)}"
         )
     return f"{says}."
 

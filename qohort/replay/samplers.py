@@ -1,4 +1,4 @@
-"""Two ways to fill windows from the ring.
+"""Learning from past episodes: two ways to fill windows from the ring.
 
 `episodes` gives whole episodes, padded to the world's limit: what the published settings mean.
 `windows` begins at a random episode and runs on across the following ones, so that hardly anything is
@@ -14,13 +14,15 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.networks.base import Carry
+from qohort.replay.feed import AbstractFeed, Mark
 from qohort.replay.frames import Frame, Ring
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec, Observation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Replayed:
+class Replayed(AbstractFeed):
     """Learning from a replay of past episodes."""
 
     sampler: Literal["episodes", "windows"] = "episodes"
@@ -72,25 +74,40 @@ class Replayed:
             )
         return each
 
+    def check_chunk(self, chunk: int) -> None:
+        """Chunks may have any length."""
 
-def ready(ring: Ring, feed: Replayed, spec: EnvSpec) -> Bool[Array, ""]:
-    """Whether a batch of different windows can be drawn."""
-    return jnp.sum(_eligible(ring, feed, spec)) >= feed.batch
+    def table(self) -> int:
+        return self.episodes
 
+    def less(self, share: float) -> str:
+        return (
+            f"Keep fewer episodes (--algorithm.feed.episodes {max(1, int(self.episodes * share))}) or frames "
+            "(--algorithm.feed.frames)."
+        )
 
-def sample(key: PRNGKeyArray, ring: Ring, env: AbstractEnv, feed: Replayed) -> Window:
-    """Draw a batch."""
-    eligible = _eligible(ring, feed, env.spec)
-    lots = jnp.where(eligible, jax.random.uniform(key, eligible.shape), -1.0)
-    _, rows = jax.lax.top_k(lots, feed.batch)
-    start, length, which = ring.episode_start[rows], ring.episode_length[rows], ring.episode_env[rows]
-    times = jnp.arange(feed.steps(env.spec) + 1, dtype=start.dtype)[:, None]
-    slots = (start[None, :] + times) % ring.capacity
-    frames = jax.tree.map(lambda store: store[which[None, :], slots], ring.frames)
-    observations = jax.vmap(jax.vmap(env.observe))(frames.snapshot)
-    if feed.sampler == "windows":
-        return _running_on(frames, observations)
-    return _padded(frames, observations, times, length)
+    def mark(self, ring: Ring, carry: Carry) -> Mark:
+        return None
+
+    def ready(self, ring: Ring, spec: EnvSpec) -> Bool[Array, ""]:
+        """Whether a batch of different windows can be drawn."""
+        return jnp.sum(_eligible(ring, self, spec)) >= self.batch
+
+    def draw(self, key: PRNGKeyArray, ring: Ring, env: AbstractEnv, *, mark: Mark = None) -> Window:
+        eligible = _eligible(ring, self, env.spec)
+        lots = jnp.where(eligible, jax.random.uniform(key, eligible.shape), -1.0)
+        _, rows = jax.lax.top_k(lots, self.batch)
+        start, length, which = ring.episode_start[rows], ring.episode_length[rows], ring.episode_env[rows]
+        times = jnp.arange(self.steps(env.spec) + 1, dtype=start.dtype)[:, None]
+        slots = (start[None, :] + times) % ring.capacity
+        frames = jax.tree.map(lambda store: store[which[None, :], slots], ring.frames)
+        observations = jax.vmap(jax.vmap(env.observe))(frames.snapshot)
+        if self.sampler == "windows":
+            return running_on(frames, observations)
+        return _padded(frames, observations, times, length)
+
+    def marked_again(self, mark: Mark, ring: Ring, *, carry: Carry, updates: Int[Array, ""]) -> Mark:
+        return None
 
 
 def _eligible(ring: Ring, feed: Replayed, spec: EnvSpec) -> Bool[Array, " episodes"]:
@@ -103,10 +120,10 @@ def _eligible(ring: Ring, feed: Replayed, spec: EnvSpec) -> Bool[Array, " episod
     return used & kept
 
 
-def _running_on(frames: Frame, observations: Observation) -> Window:
+def running_on(frames: Frame, observations: Observation) -> Window:
     """Every frame is played, but for the ones that hold what a time limit left."""
     held = jnp.concatenate([jnp.zeros_like(frames.truncated[:1]), frames.truncated[:-1]])
-    return _window(frames, observations, first=frames.first, valid=~held[:-1], acted_before=~frames.first)
+    return window_of(frames, observations, first=frames.first, valid=~held[:-1], acted_before=~frames.first)
 
 
 def _padded(frames: Frame, observations: Observation, times: Int[Array, "T1 1"], length: Int[Array, " B"]) -> Window:
@@ -124,10 +141,10 @@ def _padded(frames: Frame, observations: Observation, times: Int[Array, "T1 1"],
     done = jax.tree.map(lambda leaf: blank(leaf, played), dataclasses.replace(frames, snapshot=None))
     first = jnp.broadcast_to(times == 0, played.shape)
     acted_before = jnp.concatenate([jnp.zeros_like(played[:1]), played[:-1]])
-    return _window(done, seen, first=first, valid=played[:-1], acted_before=acted_before)
+    return window_of(done, seen, first=first, valid=played[:-1], acted_before=acted_before)
 
 
-def _window(
+def window_of(
     frames: Frame,
     observations: Observation,
     *,

@@ -3,7 +3,7 @@
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int
 
-from qohort.networks.base import View
+from qohort.networks.base import AbstractTeam, Carry, View
 from qohort.spec import Observation
 
 
@@ -27,6 +27,12 @@ class Window(eqx.Module):
     """Whether a decision was made here that the loss counts."""
     exploration: Float[Array, "T B"]
     """With which ε the action was drawn."""
+    carry: Carry | None = None
+    """What the agents remembered before the first frame, where a window begins inside of episodes."""
+
+    def memory(self, team: AbstractTeam) -> Carry:
+        """With what the unrolling of a team begins."""
+        return team.initial(self.first.shape[1]) if self.carry is None else self.carry
 
     @property
     def view(self) -> View:

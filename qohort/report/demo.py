@@ -39,7 +39,7 @@ def demo(root: Path, **settings: int) -> int:
     console = Console(highlight=False)
     story = "three Marines against three that the game commands; each sees what is near it, all share one reward."
     console.print(f"{NAME} on {WORLD}: {story}", soft_wrap=True)
-    from qohort.algorithms.presets import preset
+    from qohort.algorithms.registry import preset
     from qohort.report import curves, figures, raster  # a missing extra is told before training, not after it
     from qohort.report.episode import watch
     from qohort.training.run import Run

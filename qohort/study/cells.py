@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qohort.algorithms.presets import Preset, preset
+from qohort.algorithms.method import Preset
+from qohort.algorithms.registry import preset
 from qohort.cli.parse import parse
 from qohort.cli.train import flags_type
 from qohort.envs import AbstractEnv, make

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qohort.algorithms.presets import unknown
+from qohort.algorithms.registry import unknown
 from qohort.errors import QohortError
 from qohort.study.grid import Grid
 from qohort.training import disk

@@ -7,9 +7,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm, Learner
 from qohort.envs.base import AbstractEnv
+from qohort.replay.feed import Mark
 from qohort.replay.frames import Ring
 from qohort.replay.memory import make_ring
-from qohort.replay.samplers import ready, sample
 from qohort.training.collect import Actors, Played, collect, first_actors
 
 
@@ -22,6 +22,8 @@ class TrainState(eqx.Module):
     key: PRNGKeyArray
     owed: Int[Array, ""]
     """Episodes (or steps) since updates last fell due."""
+    mark: Mark
+    """What the feed remembers besides the ring."""
 
 
 class Rates(eqx.Module):
@@ -44,12 +46,15 @@ def first_state(algorithm: AbstractAlgorithm, env: AbstractEnv, key: PRNGKeyArra
     """Where training begins; a pure function of the key."""
     key_init, key_reset, key_train = jax.random.split(key, 3)
     learner = algorithm.init(env.spec, key_init)
+    actors = first_actors(env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset)
+    ring = make_ring(env, algorithm.feed, algorithm.environments)
     state = TrainState(
         learner=learner,
-        actors=first_actors(env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset),
-        ring=make_ring(env, algorithm.feed, algorithm.environments),
+        actors=actors,
+        ring=ring,
         key=key_train,
         owed=jnp.zeros((), jnp.int32),
+        mark=algorithm.feed.mark(ring, actors.carry),
     )
     # A bare Python number in a world's or a learner's state would have the chunk compiled a second time.
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), state)
@@ -74,9 +79,10 @@ def run_chunk(
     pace = algorithm.pace()
     brought = played.episodes if pace.unit == "episodes" else steps * algorithm.environments
     owed = state.owed + brought
-    due = jnp.where(ready(ring, algorithm.feed, env.spec), owed // pace.every * pace.updates, 0)
-    learner, learnt = _learn(algorithm, env, learner, ring=ring, key=key_learn, due=due)
-    state = TrainState(learner=learner, actors=actors, ring=ring, key=key, owed=owed % pace.every)
+    due = jnp.where(algorithm.feed.ready(ring, env.spec), owed // pace.every * pace.updates, 0)
+    learner, learnt = _learn(algorithm, env, learner, source=(ring, state.mark), key=key_learn, due=due)
+    mark = algorithm.feed.marked_again(state.mark, ring, carry=actors.carry, updates=due)
+    state = TrainState(learner=learner, actors=actors, ring=ring, key=key, owed=owed % pace.every, mark=mark)
     return state, Report(played=played, updates=due, learnt=learnt)
 
 
@@ -85,7 +91,7 @@ def _learn(
     env: AbstractEnv,
     learner: Learner,
     *,
-    ring: Ring,
+    source: tuple[Ring, Mark],
     key: PRNGKeyArray,
     due: Int[Array, ""],
 ) -> tuple[Learner, dict[str, Float[Array, ""]]]:
@@ -93,10 +99,11 @@ def _learn(
 
     To what algorithms tell of them, `valid` is added: the share of real steps among those that were drawn.
     """
+    ring, mark = source
 
     def once(learner: Learner, index: Int[Array, ""]) -> tuple[Learner, dict[str, Array]]:
         key_sample, key_update = jax.random.split(jax.random.fold_in(key, index))
-        window = sample(key_sample, ring, env, algorithm.feed)
+        window = algorithm.feed.draw(key_sample, ring, env, mark=mark)
         learner, looked = algorithm.update(learner, window, key_update)
         return learner, {**looked, "valid": jnp.mean(window.valid)}
 

@@ -11,16 +11,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.base import AbstractAlgorithm
-from qohort.algorithms.optimiser import Optimiser
-from qohort.algorithms.value_decomposition import ValueDecomposition
+from qohort.algorithms.registry import METHODS
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
-from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.networks.base import AbstractTeam, View
-from qohort.networks.feedforward import FeedForward
-from qohort.networks.recurrent import Recurrent
-from qohort.replay.samplers import Replayed
 from qohort.spec import EnvSpec
 from qohort.training import checkpoint
 from qohort.training.evaluation import evaluate as play_greedily
@@ -28,17 +22,17 @@ from qohort.training.evaluation import evaluation_key
 from qohort.training.run import Run
 from qohort.training.run_folder import read_config
 from qohort.training.session import checkpoint_folder
-from qohort.training.settings import config_from_dict
+from qohort.training.settings import classes_in, config_from_dict
 
 CONFIG_CLASSES: dict[str, type] = {
     kind.__name__: kind
-    for kind in (
-        *(Run, ValueDecomposition, Optimiser, LinearSchedule, Replayed),
-        *(Recurrent, FeedForward),
-        *(Independent, VDN, QMIX, Qatten, Qlinear, QPLEX, QPLEXQatten, Importance, Monotone),
+    for root in (
+        Run,
+        *(type(build("").algorithm) for method in METHODS.values() for build in method.presets.values()),
     )
+    for kind in classes_in(root)
 }
-"""What may stand in the configuration of a run."""
+"""What may stand in the configuration of a run: the settings of every method, and whatever can be set in them."""
 
 Which = Literal["best", "last"]
 

@@ -31,6 +31,22 @@ def config_from_dict(data: Mapping[str, Any], registry: Mapping[str, type]) -> A
     return _revived(data, Any, registry, where="")
 
 
+def classes_in(root: type) -> list[type]:
+    """A dataclass of settings, and all that can be in it."""
+    found: dict[type, None] = {}
+
+    def look(hint: Any) -> None:
+        for part in typing.get_args(hint):
+            look(part)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint not in found:
+            found[hint] = None
+            for part in typing.get_type_hints(hint).values():
+                look(part)
+
+    look(root)
+    return list(found)
+
+
 def config_hash(config: Mapping[str, Any], *, may_change: Collection[str] = ()) -> str:
     """Eight hexadecimal digits that are equal for equal settings, whatever those that may change are."""
     kept = {name: value for name, value in flat(config).items() if not _covered(name, may_change)}

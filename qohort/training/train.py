@@ -60,6 +60,7 @@ def train(
     world_name = world if isinstance(world, str) else env.spec.name
     grid = grid_of(run, algorithm.environments)
     algorithm.check(env.spec)
+    algorithm.feed.check_chunk(run.chunk)
     together = _together(run)
     config = {
         "name": name or algorithm_name(algorithm),

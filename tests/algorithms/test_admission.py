@@ -5,6 +5,7 @@ A sum, not a product: every algorithm on one tiny world, and every kind of world
 
 import dataclasses
 import io
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,8 @@ from rich.console import Console
 
 import qohort
 from qohort.algorithms.base import AbstractAlgorithm
-from qohort.algorithms.presets import MIXERS, PRESETS
+from qohort.algorithms.q_learning import AbstractQLearning
+from qohort.algorithms.registry import METHODS
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make, names
 from qohort.envs.battle import Battle, Group, Hold, Kind, Scenario, battle
@@ -38,21 +40,21 @@ STEPS, BATCH = 5, 3
 SPEC = Clock().spec
 
 
-def tiny(algorithm: AbstractAlgorithm) -> ValueDecomposition:
-    """The same algorithm, with networks and a replay that compile in a moment."""
-    assert isinstance(algorithm, ValueDecomposition)
+def tiny(algorithm: AbstractAlgorithm) -> Any:
+    """The same algorithm, with networks and a feed that compile in a moment."""
+    assert isinstance(algorithm, AbstractQLearning)
     team = dataclasses.replace(algorithm.team, hidden=8)  # pyright: ignore[reportArgumentType]
     feed = dataclasses.replace(algorithm.feed, batch=BATCH, episodes=20)
     return dataclasses.replace(algorithm, team=team, feed=feed, update_every=4, target_interval=2, environments=2)
 
 
-CASES: dict[str, ValueDecomposition] = {
-    **{f"qatten-{preset}": tiny(build(MIXERS["qatten"], "").algorithm) for preset, build in PRESETS.items()},
-    **{name: tiny(ValueDecomposition(mixer=mixer)) for name, mixer in MIXERS.items() if name != "qatten"},
+CASES: dict[str, Any] = {
+    **{f"qatten-{name}": tiny(build("").algorithm) for name, build in METHODS["qatten"].presets.items()},
+    **{name: tiny(method.presets["paper"]("").algorithm) for name, method in METHODS.items() if name != "qatten"},
 }
-"""Every mixer under the paper's protocol, and one mixer under every preset."""
+"""Every method with its paper's settings, and one under every preset of value decomposition."""
 
-VARIANTS: dict[str, ValueDecomposition] = {
+VARIANTS: dict[str, Any] = {
     **{
         f"estimator-{estimator}": dataclasses.replace(CASES["vdn"], estimator=estimator)
         for estimator in ("one-step", "n-step", "td-lambda", "q-lambda", "watkins", "q-lambda-pymarl2")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qohort.algorithms.presets import default_preset, preset
+from qohort.algorithms.registry import default_preset, preset
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.mixers import Qatten
@@ -21,10 +21,10 @@ def mixer_of(world: str) -> Qatten:
 
 
 def test_battles_and_small_worlds_have_their_own_defaults():
-    assert default_preset("battle/3m") == "fast"
-    assert default_preset("battle/3m?spread=0.5") == "fast"
-    assert default_preset("games/two-step") == "two-step"
-    assert default_preset("games/and") == "paper"
+    assert default_preset("vdn", "battle/3m") == "fast"
+    assert default_preset("vdn", "battle/3m?spread=0.5") == "fast"
+    assert default_preset("vdn", "games/two-step") == "two-step"
+    assert default_preset("vdn", "games/and") == "paper"
 
 
 def test_the_papers_settings_of_a_map_are_those_of_the_authors():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from qohort.algorithms.presets import MIXERS, PRESETS
+from qohort.algorithms.registry import METHODS, preset_names
 from qohort.cli.main import COMMANDS
 from qohort.envs import names
 from tests.cli.conftest import SMALL
@@ -40,7 +40,7 @@ def test_version(qohort):
 
 def test_list_shows_everything(qohort):
     out = qohort("list").out
-    for name in (*MIXERS, *PRESETS, *names()):
+    for name in (*METHODS, *preset_names(), *names()):
         assert name in out
     assert "games/relay" not in qohort("list", "algorithms").out
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from qohort.algorithms.optimiser import Optimiser
-from qohort.algorithms.value_decomposition import Params, ValueDecomposition, ValueLearner
+from qohort.algorithms.q_learning import QLearner
+from qohort.algorithms.value_decomposition import Params, ValueDecomposition
 from qohort.estimators.exploration import greedy, mask_unavailable
 from qohort.interop.pymarl import agent_from_pymarl, to_pymarl
 from qohort.mixers import MixerOutput
@@ -26,7 +27,7 @@ def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> Non
     settings = golden.meta["variants"][variant]
     config = config_of(golden, settings, exact=comparison.x64)
     params, target = (params_of(golden, net, spec) for net in ("param", "target"))
-    learner = ValueLearner(
+    learner = QLearner(
         params=params,
         target=target,
         opt_state=config.optimiser.init(params),
@@ -105,7 +106,7 @@ def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
 
 @eqx.filter_jit
 def run(
-    config: ValueDecomposition, learner: ValueLearner, window: Window, last: jax.Array, *, penalised: bool
+    config: ValueDecomposition, learner: QLearner, window: Window, last: jax.Array, *, penalised: bool
 ) -> dict[str, Any]:
     """One update, and what can be seen on the way; the gradient of the penalty alone if it is asked for."""
     params, target = learner.params, learner.target

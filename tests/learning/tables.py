@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qohort.algorithms.value_decomposition import Params, ValueDecomposition, ValueLearner
+from qohort.algorithms.q_learning import QLearner
+from qohort.algorithms.value_decomposition import Params, ValueDecomposition
 from qohort.envs.games.matrix import MatrixGame
 from qohort.networks.base import View
 from qohort.replay.window import Window
@@ -55,16 +56,16 @@ def enumerated(game: MatrixGame, payoff: np.ndarray) -> Window:
 
 
 def train_on(
-    algorithm: ValueDecomposition, learner: ValueLearner, window: Window, rates: Sequence[tuple[int, float]]
-) -> ValueLearner:
+    algorithm: ValueDecomposition, learner: QLearner, window: Window, rates: Sequence[tuple[int, float]]
+) -> QLearner:
     """Update on the same window again and again, with so many steps at each learning rate."""
 
     @jax.jit
-    def some(learner: ValueLearner, rate: jnp.ndarray, count: jnp.ndarray) -> ValueLearner:
-        def once(_: int, learner: ValueLearner) -> ValueLearner:
+    def some(learner: QLearner, rate: jnp.ndarray, count: jnp.ndarray) -> QLearner:
+        def once(_: int, learner: QLearner) -> QLearner:
             return algorithm.update(learner, window, jax.random.key(0))[0]
 
-        learner = ValueLearner(learner.params, learner.target, learner.opt_state, rate, learner.updates)
+        learner = QLearner(learner.params, learner.target, learner.opt_state, rate, learner.updates)
         return jax.lax.fori_loop(0, count, once, learner)
 
     for count, rate in rates:

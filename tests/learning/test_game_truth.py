@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qohort import QMIX, VDN, FeedForward, LinearSchedule, Optimiser, Qatten, Replayed, ValueDecomposition, make
-from qohort.algorithms.presets import preset
+from qohort.algorithms.registry import preset
 from qohort.envs.games.random_games import (
     KnownGame,
     random_additive_game,

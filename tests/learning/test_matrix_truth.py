@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qohort import QMIX, VDN, FeedForward, Monotone, Optimiser, Qatten, Qlinear, ValueDecomposition
-from qohort.algorithms.value_decomposition import ValueLearner
+from qohort.algorithms.q_learning import QLearner
 from qohort.envs.games.matrix import PAYOFFS, MatrixGame
 from qohort.envs.games.solve import additive_projection
 from qohort.mixers.base import AbstractMixerConfig
@@ -34,7 +34,7 @@ def algorithm(mixer: AbstractMixerConfig) -> ValueDecomposition:
     )
 
 
-def learn(mixer: AbstractMixerConfig, payoff: np.ndarray, start: ValueLearner | int = 0) -> ValueLearner:
+def learn(mixer: AbstractMixerConfig, payoff: np.ndarray, start: QLearner | int = 0) -> QLearner:
     """Train from a seed, or go on from a learner."""
     game = MatrixGame(payoff)
     learner = start
@@ -43,7 +43,7 @@ def learn(mixer: AbstractMixerConfig, payoff: np.ndarray, start: ValueLearner | 
     return train_on(algorithm(mixer), learner, enumerated(game, payoff), RATES)
 
 
-def table(learner: ValueLearner, payoff: np.ndarray) -> np.ndarray:
+def table(learner: QLearner, payoff: np.ndarray) -> np.ndarray:
     game = MatrixGame(payoff)
     seen = game.observe(game.snapshot(game.reset(jax.random.key(0))))
     return joint_values(learner.params, seen, payoff.shape)

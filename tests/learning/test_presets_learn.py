@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from qohort import make
-from qohort.algorithms.presets import MIXERS, preset
+from qohort.algorithms.registry import METHODS, preset
 from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs
 
@@ -33,8 +33,10 @@ def test_the_fast_preset_wins_the_relay(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(MIXERS) - {"qatten"}))
-def test_the_fast_preset_wins_the_relay_with_every_mixer(name: str):
+@pytest.mark.parametrize(
+    "name", [name for name, method in METHODS.items() if "fast" in method.presets and name != "qatten"]
+)
+def test_the_fast_preset_wins_the_relay_with_every_method(name: str):
     assert scores(name, "games/relay", "fast", 60)[1]["won"] >= 0.9
 
 

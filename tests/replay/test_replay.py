@@ -10,7 +10,6 @@ from qohort.errors import QohortError
 from qohort.mixers import VDN
 from qohort.networks.feedforward import FeedForward
 from qohort.replay import Replayed, Window, memory
-from qohort.replay.samplers import ready, sample
 from qohort.training.collect import collect, first_actors
 from tests.worlds import Clock
 
@@ -41,9 +40,9 @@ def played(feed: Replayed, steps: int, limit: int = 6):
 
 def drawn(feed: Replayed, steps: int, limit: int = 6, draws: int = 8) -> Window:
     env, ring, _ = played(feed, steps, limit)
-    assert ready(ring, feed, env.spec)
+    assert feed.ready(ring, env.spec)
     keys = jax.random.split(jax.random.key(3), draws)
-    windows = [sample(key, ring, env, feed) for key in keys]
+    windows = [feed.draw(key, ring, env) for key in keys]
     return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves], axis=1), *windows)
 
 
@@ -110,7 +109,7 @@ def test_episodes_are_whole_and_padded_with_zeros(steps: int, frames: int | None
 def test_a_batch_holds_different_episodes_and_old_ones_are_forgotten():
     feed = Replayed(sampler="episodes", batch=8, episodes=8)
     env, ring, _ = played(feed, 200)
-    window = sample(jax.random.key(0), ring, env, feed)
+    window = feed.draw(jax.random.key(0), ring, env)
     ids = np.asarray(window.observations.state[0, :, 0])
     assert len(set(ids)) == 8
     starts = np.asarray(ring.episode_start)
@@ -130,14 +129,14 @@ def test_drawing_waits_until_there_are_enough():
     feed = Replayed(batch=30, episodes=60)
     env, ring, _ = played(feed, 10)
     assert int(ring.finished) < 30
-    assert not ready(ring, feed, env.spec)
+    assert not feed.ready(ring, env.spec)
 
 
 def test_every_episode_is_drawn_equally_often():
     feed = Replayed(batch=4, episodes=16)
     env, ring, _ = played(feed, 120)
     keys = jax.random.split(jax.random.key(5), 3000)
-    ids = jax.vmap(lambda key: sample(key, ring, env, feed).observations.state[0, :, 0])(keys)
+    ids = jax.vmap(lambda key: feed.draw(key, ring, env).observations.state[0, :, 0])(keys)
     _, counts = np.unique(np.asarray(ids), return_counts=True)
     assert len(counts) == 16
     np.testing.assert_allclose(counts / counts.sum(), 1 / 16, atol=0.01)
@@ -170,7 +169,7 @@ def test_memory_is_told_before_it_is_taken(monkeypatch: pytest.MonkeyPatch):
     real = sum(leaf.nbytes for leaf in jax.tree.leaves(ring))
     assert memory.bytes_of(shapes) == real
     says = memory.check_memory(env, feed, environments=2, copies=1)
-    assert "100 episodes" in says
+    assert "2 environments" in says
     assert memory.readable(float(real)) in says
     monkeypatch.setattr(memory, "device_memory", lambda: real - 1)
     with pytest.raises(QohortError, match=r"has .* free.*feed.episodes \d+"):

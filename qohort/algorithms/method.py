@@ -1,0 +1,26 @@
+"""What `qohort train` knows of a method: a sentence, and its presets."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qohort.algorithms.base import AbstractAlgorithm
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings of one algorithm, where they come from, and how long to train with them."""
+
+    algorithm: AbstractAlgorithm
+    source: str
+    run: Mapping[str, Any]
+    """Settings of the run that belong to it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Method:
+    """A row of the registry."""
+
+    summary: str
+    presets: Mapping[str, Callable[[str], Preset]]
+    """By name; each is given the name of the world, without options. Every method has `paper`."""

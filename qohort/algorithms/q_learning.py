@@ -1,0 +1,195 @@
+"""Deep Q-learning of a team, without the loss: networks, replay, exploration, target network.
+
+The protocol of the PyMARL code (Samvelyan et al. 2019), which the published value-decomposition methods share. A
+method is a leaf of this class: its settings, what weights it has besides the agents', and its loss.
+
+Differences from the published code: updates that fall due during a chunk are made at its end; episodes
+are padded to the limit of the world, not to the longest one of the batch; the observation after a
+terminating step is not stored (its value is multiplied by 0); the target interval counts updates.
+"""
+
+import abc
+import dataclasses
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qohort.algorithms.base import AbstractAlgorithm, Pace
+from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
+from qohort.algorithms.joint import Shares, shares_of, summary
+from qohort.algorithms.optimiser import Optimiser
+from qohort.errors import QohortError
+from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
+from qohort.networks import TeamConfig
+from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
+from qohort.networks.recurrent import Recurrent
+from qohort.replay.samplers import Replayed
+from qohort.replay.window import Window
+from qohort.spec import EnvSpec
+
+
+class QLearner(eqx.Module):
+    """What learning changes."""
+
+    params: Any
+    """All weights; the agents' are in `params.team`."""
+    target: Any
+    opt_state: Any
+    learning_rate: Float[Array, ""]
+    updates: Int[Array, ""]
+
+
+Looked = dict[str, Float[Array, "..."]]
+"""What a loss was made of: arrays over `T B ...`, and numbers. `td_error` is always there."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AbstractQLearning(AbstractAlgorithm):
+    """What the Q-learners have in common; the defaults are the PyMARL protocol."""
+
+    team: TeamConfig | AbstractTeamConfig = Recurrent()
+    """The agents' network."""
+    feed: Replayed = Replayed()
+    """The replay and what is drawn from it."""
+    optimiser: Optimiser = Optimiser()
+    """How weights move."""
+    epsilon: LinearSchedule = LinearSchedule(start=1.0, end=0.05, steps=50_000)
+    """How often an agent acts at random."""
+    environments: int = 1
+    """How many environments are played at the same time."""
+    update_every: int = 1
+    """Updates fall due each time so many episodes have finished (or steps been made)."""
+    update_unit: Literal["episodes", "steps"] = "episodes"
+    """What `update_every` counts."""
+    updates: int = 1
+    """How many updates each time."""
+    gamma: float = 0.99
+    """The discount γ."""
+    double_q: bool = True
+    """Choose the next action with the live network, not the target network."""
+    bootstrap_time_limit: bool = False
+    """Look beyond the time limit; the published runs count it as the end."""
+    target_interval: int = 200
+    """Updates between two copies to the target network."""
+    target_rate: float = 1.0
+    """How far the target moves at each copy; 1 is all the way."""
+    reward_reduction: Literal["none", "sum", "mean"] = "none"
+    """Makes one team reward of individual ones."""
+    at_once: int | None = None
+    """Episodes that an update works through at once; by the device if not given. It changes rounding only."""
+
+    @abc.abstractmethod
+    def draw(self, spec: EnvSpec, key: PRNGKeyArray) -> Any:
+        """All weights, the agents' under `team`."""
+
+    @abc.abstractmethod
+    def counts_padding(self, params: Any) -> bool:
+        """Whether penalties are averaged over padded rows too."""
+
+    @abc.abstractmethod
+    def loss(
+        self, params: Any, target: Any, window: Window, shares: Shares | None = None
+    ) -> tuple[Float[Array, ""], Looked]:
+        """The loss, and what it was made of.
+
+        Args:
+            params: the live weights.
+            target: the target weights.
+            window: some episodes.
+            shares: what each row counts, if these are not all episodes of the batch.
+        """
+
+    def check_settings(self) -> None:
+        """Refuse settings that cannot be; every leaf calls it when it is made."""
+        for name in ("environments", "update_every", "updates", "target_interval", "at_once"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise QohortError(f"{name} is {value}; it must be at least 1.")
+        if self.at_once is not None and self.feed.batch % self.at_once:
+            raise QohortError(f"at_once is {self.at_once}; it must divide feed.batch, which is {self.feed.batch}.")
+        if not 0 <= self.gamma <= 1:
+            raise QohortError(f"gamma is {self.gamma}; it must lie between 0 and 1.")
+        if not 0 < self.target_rate <= 1:
+            raise QohortError(f"target_rate is {self.target_rate}; it must be above 0 and at most 1 (a full copy).")
+        for end in ("start", "end"):
+            if not 0 <= getattr(self.epsilon, end) <= 1:
+                raise QohortError(f"epsilon.{end} is {getattr(self.epsilon, end)}; a probability lies in 0 to 1.")
+
+    def check_reward(self, spec: EnvSpec, *, values: int) -> None:
+        """Refuse a world that pays each agent if `values` joint values are learnt, and not one for each."""
+        if self.reward_reduction == "none" and spec.n_rewards not in (1, values):
+            raise QohortError(
+                f"{spec.name} rewards each of its {spec.n_rewards} agents, but this algorithm learns one "
+                "value for the team. Say how the rewards become one (--algorithm.reward-reduction sum or mean), or "
+                "train independent learners (iql)."
+            )
+
+    def pace(self) -> Pace:
+        return Pace(self.update_every, self.update_unit, self.updates)
+
+    def exploration(self) -> LinearSchedule:
+        return self.epsilon
+
+    def learning_rate(self) -> LinearSchedule:
+        return self.optimiser.schedule()
+
+    def init(self, spec: EnvSpec, key: PRNGKeyArray) -> QLearner:
+        params = self.draw(spec, key)
+        return QLearner(
+            params=params,
+            target=jax.tree.map(jnp.copy, params),  # a donated buffer must not be handed over twice
+            opt_state=self.optimiser.init(params),
+            learning_rate=jnp.asarray(self.optimiser.learning_rate),
+            updates=jnp.zeros((), jnp.int32),
+        )
+
+    def team_of(self, learner: QLearner) -> AbstractTeam:
+        return learner.params.team
+
+    def act(
+        self,
+        team: AbstractTeam,
+        carry: Carry,
+        view: View,
+        *,
+        first: Bool[Array, " B"],
+        key: PRNGKeyArray,
+        exploration: Float[Array, ""],
+    ) -> tuple[Int[Array, "B N"], Carry]:
+        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
+        out, carry = team(carry, *moment)
+        return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
+
+    def update(self, learner: QLearner, window: Window, key: PRNGKeyArray) -> tuple[QLearner, dict[str, Array]]:
+        loss, figures, gradient = self.gradient(learner.params, learner.target, window)
+        params, opt_state, norm = self.optimiser.step(
+            learner.params, gradient, opt_state=learner.opt_state, learning_rate=learner.learning_rate
+        )
+        updates = learner.updates + 1
+        rate = jnp.where(updates % self.target_interval == 0, self.target_rate, 0.0)
+        target = jax.tree.map(lambda old, new: old + rate.astype(old.dtype) * (new - old), learner.target, params)
+        learner = QLearner(params, target, opt_state, learner.learning_rate, updates)
+        return learner, {"loss": loss, "grad_norm": norm, **figures}
+
+    def gradient(self, params: Any, target: Any, window: Window) -> tuple[Float[Array, ""], dict[str, Array], Any]:
+        """The loss, what to log of it, and its gradient."""
+
+        def part(params: Any, some: tuple[Window, Shares]) -> tuple[Float[Array, ""], dict[str, Array]]:
+            window, shares = some
+            loss, looked = self.loss(params, target, window, shares)
+            return loss, summary(looked, shares)
+
+        frames, batch, agents = window.last_action.shape
+        at_once = self.at_once or episodes_at_once(rows=frames * agents, batch=batch)
+        shares = shares_of(window.valid, padding=self.counts_padding(params))
+        return gradient_in_blocks(part, params, (window, shares), at_once=at_once)
+
+    def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        """The rewards as they are learnt from."""
+        if self.reward_reduction == "none":
+            return reward
+        reduce = jnp.sum if self.reward_reduction == "sum" else jnp.mean
+        return reduce(reward, axis=-1, keepdims=True)

@@ -1,0 +1,63 @@
+"""Methods by name. A new one is a row here."""
+
+import difflib
+from collections.abc import Mapping
+
+from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.presets import decomposition
+from qohort.errors import QohortError
+from qohort.mixers import QMIX, QPLEX, VDN, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
+
+METHODS: dict[str, Method] = {
+    "iql": decomposition(
+        Independent(), "independent Q-learning: every agent learns from the team's reward by itself (Tan 1993)"
+    ),
+    "vdn": decomposition(VDN(), "value decomposition networks: the sum of the utilities (Sunehag et al. 2018)"),
+    "qmix": decomposition(QMIX(), "monotonic mixing by hypernetworks (Rashid et al. 2018)"),
+    "qatten": decomposition(Qatten(), "multi-head attention over the agents' utilities (Yang et al. 2020)"),
+    "qlinear": decomposition(Qlinear(), "Qatten's control without attention: state-dependent positive weights"),
+    "qplex": decomposition(QPLEX(), "duplex dueling: every joint value with IGM (Wang et al. 2021)"),
+    "qplex-qatten": decomposition(
+        QPLEXQatten(), "QPLEX on Qatten's attention, as its authors ran it on StarCraft (Wang et al. 2021)"
+    ),
+    "monotone": decomposition(
+        Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
+    ),
+}
+
+WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}
+"""The preset with which worlds whose names begin so are trained if none is named; `paper` elsewhere."""
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that some method has, in the order of the registry."""
+    return tuple(dict.fromkeys(name for method in METHODS.values() for name in method.presets))
+
+
+def method_of(name: str) -> Method:
+    """The row of a name, or a sentence with the nearest."""
+    if name not in METHODS:
+        raise QohortError(unknown("algorithm", name, METHODS))
+    return METHODS[name]
+
+
+def default_preset(name: str, world: str) -> str:
+    """The preset that a world is trained with if none is named; `paper` where the method lacks the world's own."""
+    usual = next((which for beginning, which in WORLD_DEFAULTS.items() if world.startswith(beginning)), "paper")
+    return usual if usual in method_of(name).presets else "paper"
+
+
+def preset(name: str, world: str, which: str | None = None) -> Preset:
+    """The settings for an algorithm's name, a world and a preset's name."""
+    known = method_of(name).presets
+    which = which or default_preset(name, world)
+    if which not in known:
+        raise QohortError(unknown(f"preset of {name}", which, known))
+    return known[which](world.partition("?")[0])
+
+
+def unknown(kind: str, name: str, known: Mapping[str, object], *, see: str = "qohort list") -> str:
+    """A sentence for a name that nothing has."""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no {kind} named {name!r}.{guess} Known are: {', '.join(known)}. See `{see}`."
