@@ -114,10 +114,8 @@ def main(flags: Flags) -> None:
                     f"{choice:g}": int(count) for choice, count in zip(choices, counts, strict=True)
                 },
             }
-            print(f"{mixer:13}{name:16}nearest monotone {nearest:8.2f}  least {errors.min():9.2f}", end="  ")
-            print(
-                f"median {np.median(errors):9.2f}  chosen {rows[name]['payoff_of_the_best_joint_action']}", flush=True
-            )
+            reached = f"least {errors.min():9.2f}  median {np.median(errors):9.2f}"
+            print(f"{mixer:13}{name:16}nearest monotone {NEAREST_MONOTONE[name]:8.2f}  {reached}", flush=True)
         settings = {"seeds": flags.seeds, "updates": flags.updates, "rate": flags.rate, "config": repr(MIXERS[mixer])}
         found[mixer] = {**settings, "tables": rows}
         flags.out.write_text(json.dumps(found, indent=1) + "\n")
