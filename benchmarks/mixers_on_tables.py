@@ -10,7 +10,7 @@ was reached stands the squared error of the nearest monotone table, found exactl
 import dataclasses
 import json
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import equinox as eqx
 import jax
@@ -81,12 +81,12 @@ def train(config: AbstractMixerConfig, game: MatrixGame, flags: Flags) -> Float[
     def one(key: PRNGKeyArray) -> Float[Array, " J"]:
         mixer_key, utility_key = jax.random.split(key)
         shape = (game.spec.n_agents, game.spec.n_actions)
-        start = Learned(config.build(game.spec, mixer_key), 0.1 * jax.random.normal(utility_key, shape))
+        start: Any = Learned(config.build(game.spec, mixer_key), 0.1 * jax.random.normal(utility_key, shape))
 
         def loss(learned: Learned) -> Float[Array, ""]:
             return jnp.mean((table_of(learned, game) - payoff) ** 2)
 
-        def update(_: int, state: tuple) -> tuple:
+        def update(_: int, state: tuple[Any, Any]) -> tuple[Any, Any]:
             learned, memory = state
             step, memory = optimiser.update(jax.grad(loss)(learned), memory, learned)
             return eqx.apply_updates(learned, step), memory

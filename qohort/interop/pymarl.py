@@ -322,7 +322,7 @@ def _read_qplex_qatten(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[
 
 def _read_importance(arrays: Arrays) -> Importance:
     first = f"{_IMPORTANCE['magnitudes']}.0"
-    layers = 1 if f"{first}.weight" in arrays else count(arrays, first)
+    layers: Any = 1 if f"{first}.weight" in arrays else count(arrays, first)
     hidden = {} if layers == 1 else {"hidden": take(arrays, f"{first}.0.weight").shape[0]}
     return Importance(kernels=count(arrays, _IMPORTANCE["magnitudes"]), layers=layers, **hidden)
 

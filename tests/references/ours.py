@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from qohort.mixers import QMIX, QPLEX, VDN, MixerConfig, Monotone, MonotoneMixer, Qatten, Qlinear, QPLEXQatten
+from qohort.mixers import QMIX, QPLEX, VDN, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from tests.references import mixers as reference
 
 
@@ -24,7 +24,7 @@ def by_name(mixer: Any) -> dict[str, np.ndarray]:
             named[f"{field.name}.constant"] = part.value
         elif hasattr(part, "weight"):
             named |= {f"{field.name}.weight": part.weight, f"{field.name}.bias": part.bias}
-    if isinstance(mixer, MonotoneMixer):
+    if hasattr(mixer, "log_sharpness"):
         named["log_sharpness"] = mixer.log_sharpness
     if hasattr(mixer, "unit_weights"):
         named["weight.0.weight"] = jnp.concatenate([mixer.unit_weights, mixer.state_weights], axis=1)
