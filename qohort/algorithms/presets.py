@@ -9,7 +9,7 @@ from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, Qatten
+from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
 from qohort.mixers.base import AbstractMixerConfig
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.samplers import Replayed
@@ -17,6 +17,8 @@ from qohort.replay.samplers import Replayed
 
 def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """The PyMARL protocol, which the VDN, QMIX and Qatten results share."""
+    if isinstance(mixer, QPLEX | QPLEXQatten):
+        return paper_qplex(mixer, world)
     if isinstance(mixer, Qatten):
         mixer = dataclasses.replace(mixer, **QATTEN_ON.get(world, {}))
     return Preset(
@@ -28,10 +30,29 @@ def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     )
 
 
+def paper_qplex(mixer: QPLEX | QPLEXQatten, world: str) -> Preset:
+    """QPLEX's own settings: its StarCraft runs make two updates per episode, with fewer and smaller kernels."""
+    battle = world.startswith("battle/")
+    if battle:
+        mixer = dataclasses.replace(mixer, importance=Importance(kernels=4, layers=1))
+    if isinstance(mixer, QPLEXQatten):
+        attention = dataclasses.replace(mixer.attention, **{**QATTEN_ON.get(world, {}), "regulariser": 0.001})
+        mixer = dataclasses.replace(mixer, attention=attention)
+    return Preset(
+        algorithm=ValueDecomposition(mixer=mixer, updates=2 if battle else 1),
+        source="The QPLEX authors' release (Wang et al. 2021): the PyMARL protocol; on StarCraft qplex_qatten_sc2.yaml "
+        "and qplex_sc2.yaml with two updates per episode (num_circle 2, target copy every 200 updates), 4 kernels of "
+        "one layer; elsewhere qplex.yaml, 10 kernels of three. Their 100 episodes before the first update are 32 here.",
+        run={"steps": 2_050_000},
+    )
+
+
 def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """PyMARL2's fine-tuned settings: Adam, TD(λ), larger batches, eight environments."""
     if isinstance(mixer, Qatten):
         mixer = dataclasses.replace(mixer, weighted_head=True, biases=True, regulariser=0.0)
+    if isinstance(mixer, QPLEX):
+        mixer = dataclasses.replace(mixer, importance=Importance(kernels=4, layers=2))
     return Preset(
         algorithm=ValueDecomposition(
             mixer=mixer,
@@ -47,7 +68,7 @@ def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
         ),
         source="PyMARL2, the fine-tuned qmix.yaml and its siblings (Hu et al. 2021): Adam 1e-3, Peng's TD(0.6), "
         "128 episodes, 8 environments, one update per 8 episodes, target copy every 200 episodes (25 updates), "
-        "ε over 100,000 steps. Qatten there has weighted heads, biases and no penalty.",
+        "ε over 100,000 steps. Qatten there has weighted heads, biases and no penalty, QPLEX 4 kernels of two layers.",
         run={"steps": 10_000_000},
     )
 

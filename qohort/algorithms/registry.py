@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.presets import decomposition
 from qohort.errors import QohortError
-from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 
 METHODS: dict[str, Method] = {
     "iql": decomposition(
@@ -16,6 +16,13 @@ METHODS: dict[str, Method] = {
     "qmix": decomposition(QMIX(), "monotonic mixing by hypernetworks (Rashid et al. 2018)"),
     "qatten": decomposition(Qatten(), "multi-head attention over the agents' utilities (Yang et al. 2020)"),
     "qlinear": decomposition(Qlinear(), "Qatten's control without attention: state-dependent positive weights"),
+    "qplex": decomposition(QPLEX(), "duplex dueling: every joint value with IGM (Wang et al. 2021)"),
+    "qplex-qatten": decomposition(
+        QPLEXQatten(), "QPLEX on Qatten's attention, as its authors ran it on StarCraft (Wang et al. 2021)"
+    ),
+    "monotone": decomposition(
+        Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
+    ),
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}
