@@ -1,8 +1,5 @@
 """The Gaussian squeezes of QTRAN: many agents share the use of a resource, and the best use is a narrow peak."""
 
-from collections.abc import Sequence
-from typing import Literal
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
+from qohort.envs.games.tables import ArrayLike
 from qohort.errors import QohortError
 from qohort.scene import Circles, Labels, Lines, Rectangles, Scene, Tone
 from qohort.spec import EnvSpec, Observation, Outcome
@@ -59,8 +57,8 @@ class GaussianSqueeze(AbstractEnv):
         agents: int = 10,
         efforts: int = 11,
         spread: float = 2.0,
-        domains: Sequence[Sequence[float]] | None = None,
-        seen: Literal["all", "own"] = "all",
+        domains: ArrayLike | None = None,
+        seen: str = "all",
         name: str = "gaussian-squeeze",
     ) -> None:
         """Keep the numbers.
@@ -81,12 +79,6 @@ class GaussianSqueeze(AbstractEnv):
             raise QohortError(f"{world}: `spread` is {spread:g}, but it must be greater than 0.")
         if seen not in ("all", "own"):
             raise QohortError(f'{world}: `seen` is {seen!r}, but it must be "all" or "own".')
-        table = np.array(DOMAINS[name] if domains is None else domains, np.float64)
-        if table.ndim != 2 or table.shape[1] != 2 or not np.isfinite(table).all() or not (table[:, 1] > 0).all():
-            raise QohortError(
-                f"{world}: `domains` is {domains}, but it must be a list of pairs, the middle and the width of each "
-                "domain, with widths greater than 0: [[8, 0.5], [5, 1]]."
-            )
         whose = tuple(f"worth of agent {i + 1}" for i in range(agents))
         self.spec = EnvSpec(
             name=world,
@@ -98,7 +90,8 @@ class GaussianSqueeze(AbstractEnv):
             limit=1,
             metrics=("use", "share"),
         )
-        self.spread, self.seen, self.domains = float(spread), seen, jnp.asarray(table, jnp.float32)
+        self.spread, self.seen = float(spread), seen
+        self.domains = jnp.asarray(_table(world, DOMAINS[name] if domains is None else domains), jnp.float32)
 
     def reward(self, use: Float[Array, "*x"]) -> Float[Array, "*x"]:
         """What a use of the resource brings."""
@@ -184,3 +177,17 @@ class GaussianSqueeze(AbstractEnv):
 
     def _use(self, worth: Float[Array, " N"], effort: Int[Array, " N"]) -> Float[Array, ""]:
         return (effort * worth).sum() / self.spec.n_agents
+
+
+def _table(world: str, domains: ArrayLike) -> Float[np.ndarray, "D 2"]:
+    """Domains as rows of a middle and a width."""
+    try:
+        table = np.array(domains, np.float64)
+    except (TypeError, ValueError):
+        table = np.empty((0, 0))
+    if table.ndim != 2 or table.shape[1] != 2 or not np.isfinite(table).all() or not (table[:, 1] > 0).all():
+        raise QohortError(
+            f"{world}: `domains` is {domains}, but it must be a list of pairs, the middle and the width of each "
+            "domain, with widths greater than 0: [[8, 0.5], [5, 1]]."
+        )
+    return table

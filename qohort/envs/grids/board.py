@@ -85,7 +85,7 @@ def side(agents: int, density: float) -> int:
     return max(2, round(math.sqrt(agents / density)))
 
 
-def demand(world: str, **least: tuple[float | None, float]) -> None:
+def demand(world: str, **least: tuple[int | float | None, int]) -> None:
     """Refuse options that are too small; `None` was not given."""
     for option, (value, smallest) in least.items():
         if value is not None and not value >= smallest:
@@ -99,6 +99,11 @@ def demand_room(world: str, size: int, inhabitants: int, who: str) -> None:
             f"{world}: {inhabitants} cells are needed for {who}, but `size` {size} gives {size**2}; take at least "
             f"{math.ceil(math.sqrt(inhabitants))}, or a smaller `density`."
         )
+
+
+def numbered(kind: str, number: int) -> tuple[str, ...]:
+    """Names for so many of a kind."""
+    return tuple(f"{kind} {i + 1}" for i in range(number))
 
 
 def seen_names(kinds: tuple[str, ...], sight: int) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Level-based foraging: food is loaded by those beside it, if their levels are enough together."""
 
-from typing import Literal
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -64,8 +62,8 @@ class Foraging(AbstractEnv):
     coop: bool = eqx.field(static=True)
     max_player_level: int = eqx.field(static=True)
     max_food_level: int | None = eqx.field(static=True)
-    penalty: float = eqx.field(static=True)
     masked: bool = eqx.field(static=True)
+    penalty: Float[Array, ""]
 
     def __init__(
         self,
@@ -79,7 +77,7 @@ class Foraging(AbstractEnv):
         max_food_level: int | None = None,
         penalty: float = 0.0,
         masked: bool = True,
-        reward: Literal["team", "individual"] = "team",
+        reward: str = "team",
         limit: int = 50,
     ) -> None:
         """Lay out the board; the world's name tells the sizes, as in `foraging/8x8-2p-2f-2s-coop`.
@@ -118,11 +116,11 @@ class Foraging(AbstractEnv):
         if reward not in ("team", "individual"):
             raise QohortError(f'{world}: `reward` is {reward!r}, but it must be "team" or "individual".')
         self.board = Board(size)
-        self.foods, self.coop, self.masked, self.penalty = foods, coop, masked, float(penalty)
+        self.foods, self.coop, self.masked, self.penalty = foods, coop, masked, jnp.float32(penalty)
         self.sight = size if sight is None else sight
         self.max_player_level, self.max_food_level = max_player_level, max_food_level
-        who, food = _numbered("player", players), _numbered("food", foods)
-        others = ("self", *_numbered("other", players - 1))
+        who, food = boards.numbered("player", players), boards.numbered("food", foods)
+        others = ("self", *boards.numbered("other", players - 1))
         parts = ("row", "column", "level")
         self.spec = EnvSpec(
             name=world,
@@ -245,9 +243,9 @@ class Foraging(AbstractEnv):
             visible=jnp.concatenate([growing, jnp.ones(n_agents, bool)]),
         )
         counted = Labels(
-            np.array([[0.0, board.size * 1.045]]),
+            np.array([[0.0, board.size * 1.04]]),
             tuple(f"food left: {k}" for k in range(self.foods + 1)),
-            size=0.045 * board.size,
+            size=0.036 * board.size,
             which=growing.sum(),
             anchor="left",
         )
@@ -307,7 +305,3 @@ def _listed(
     shown = jnp.where(seen[..., None], each, jnp.array(NOTHING)[None, None])
     order = jnp.argsort(jnp.where(seen, rank, jnp.iinfo(jnp.int32).max), axis=1)
     return jnp.take_along_axis(shown, order[..., None], axis=1).reshape(seen.shape[0], -1)
-
-
-def _numbered(kind: str, number: int) -> tuple[str, ...]:
-    return tuple(f"{kind} {i + 1}" for i in range(number))

@@ -56,8 +56,8 @@ class QtranPrey(AbstractEnv):
     board: Board = eqx.field(static=True)
     prey: int = eqx.field(static=True)
     vision: int | None = eqx.field(static=True)
-    punishment: float = eqx.field(static=True)
     respawn: bool = eqx.field(static=True)
+    punishment: Float[Array, ""]
 
     def __init__(
         self,
@@ -99,8 +99,8 @@ class QtranPrey(AbstractEnv):
             world, size, predators + 2 * self.prey, f"{predators} predators, {self.prey} prey, and as many to come back"
         )
         self.board = Board(size, rim=vision or 1)
-        self.vision, self.punishment, self.respawn = vision, float(punishment), respawn
-        hunters, hunted = (tuple(f"predator {i + 1}" for i in range(predators)), _named("prey", self.prey))
+        self.vision, self.respawn, self.punishment = vision, respawn, jnp.float32(punishment)
+        hunters, hunted = boards.numbered("predator", predators), boards.numbered("prey", self.prey)
         axes = ("row", "column")
         if vision is None:
             seen = tuple(f"{who}'s {axis} from here" for who in (*hunters, *hunted) for axis in axes)
@@ -205,9 +205,9 @@ class QtranPrey(AbstractEnv):
         )
         texts = tuple(str(i + 1) for i in range(n_agents)) if n_agents <= NUMBERED else ("",) * n_agents
         counted = Labels(
-            np.array([[0.0, board.size * 1.045]]),
+            np.array([[0.0, board.size * 1.04]]),
             tuple(f"captures: {k}" for k in range(self.spec.limit * self.prey + 1)),
-            size=0.045 * board.size,
+            size=0.036 * board.size,
             which=snapshot.captures,
             anchor="left",
         )
@@ -229,7 +229,3 @@ class QtranPrey(AbstractEnv):
         luck = jnp.where(taken, -1.0, jax.random.uniform(key, taken.shape))
         cells = jax.lax.top_k(luck, self.prey)[1].astype(prey.dtype)
         return jnp.where(captured, cells, prey)
-
-
-def _named(kind: str, number: int) -> tuple[str, ...]:
-    return tuple(f"{kind} {i + 1}" for i in range(number))

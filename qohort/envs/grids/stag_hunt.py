@@ -61,9 +61,9 @@ class StagHunt(AbstractEnv):
     board: Board = eqx.field(static=True)
     stags: int = eqx.field(static=True)
     sight: int = eqx.field(static=True)
-    prize: float = eqx.field(static=True)
-    punishment: float = eqx.field(static=True)
-    rest: float = eqx.field(static=True)
+    prize: Float[Array, ""]
+    punishment: Float[Array, ""]
+    rest: Float[Array, ""]
 
     def __init__(
         self,
@@ -107,11 +107,12 @@ class StagHunt(AbstractEnv):
         size = boards.side(hunters, density) if size is None else size
         boards.demand_room(world, size, hunters + self.stags, f"{hunters} hunters and {self.stags} stags")
         self.board = Board(size, rim=sight)
-        self.sight, self.prize, self.punishment, self.rest = sight, float(prize), float(punishment), float(rest)
+        self.sight = sight
+        self.prize, self.punishment, self.rest = (jnp.float32(value) for value in (prize, punishment, rest))
         kinds = ("hunter", "stag")
         self.spec = EnvSpec(
             name=world,
-            agents=tuple(f"hunter {i + 1}" for i in range(hunters)),
+            agents=boards.numbered("hunter", hunters),
             actions=ACTIONS,
             obs_features=boards.seen_names(kinds, sight),
             state_features=boards.cell_names(kinds, size),
@@ -218,9 +219,9 @@ class StagHunt(AbstractEnv):
         texts = tuple(str(i + 1) for i in range(n_agents)) if n_agents <= NUMBERED else ("",) * n_agents
         numbers = Labels(hunters, texts, size=0.44, tone=Tone.PAPER, visible=snapshot.hunting)
         counted = Labels(
-            np.array([[0.0, board.size * 1.045]]),
+            np.array([[0.0, board.size * 1.04]]),
             tuple(f"stags caught: {k} of {self.most} that can be" for k in range(self.stags + 1)),
-            size=0.045 * board.size,
+            size=0.036 * board.size,
             which=(~snapshot.free).sum(),
             anchor="left",
         )
