@@ -91,7 +91,7 @@ class GaussianSqueeze(AbstractEnv):
             metrics=("use", "share"),
         )
         self.spread, self.seen = float(spread), seen
-        self.domains = jnp.asarray(_table(world, DOMAINS[name] if domains is None else domains), jnp.float32)
+        self.domains = jnp.asarray(_table(world, DOMAINS.get(name, ()) if domains is None else domains), jnp.float32)
 
     def reward(self, use: Float[Array, "*x"]) -> Float[Array, "*x"]:
         """What a use of the resource brings."""
