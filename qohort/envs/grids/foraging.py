@@ -215,7 +215,7 @@ class Foraging(AbstractEnv):
         players, foods = middles(board, snapshot.players), middles(board, snapshot.foods)
         growing = snapshot.food_levels > 0
         most = self._most_food
-        bar = jnp.array([[-0.32, -0.44]]), jnp.array([[0.32, -0.36]])
+        bar = jnp.array([[-0.34, -0.45]]), jnp.array([[0.34, -0.27]])
         strength = jnp.zeros(board.cells, jnp.int32).at[snapshot.players].add(snapshot.levels)
         near = strength[snapshot.foods[:, None] + board.around[None, :]].sum(1)
         enough = Rectangles(
