@@ -63,7 +63,7 @@ def test_captured_prey_comes_back_in_a_cell_that_was_free():
 
 def test_without_a_return_the_last_capture_wins():
     env = QtranPrey(predators=2, prey=1, size=3, respawn=False)
-    state, outcome = env.step(KEY, chase("a 1 .\n 2 . .\n . . .", env), jnp.full(2, STAY))
+    state, outcome = eqx.filter_jit(env.step)(KEY, chase("a 1 .\n 2 . .\n . . .", env), jnp.full(2, STAY))
     assert outcome.terminated
     assert outcome.metrics == {"won": 1, "captures": 1, "lone": 0}
     seen = env.observe(state)

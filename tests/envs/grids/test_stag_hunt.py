@@ -154,7 +154,7 @@ def test_it_is_won_with_as_many_stags_as_pairs_and_over_when_nobody_hunts():
         """,
         env,
     )
-    _, outcome = env.step(KEY, state, jnp.full(4, CATCH))
+    _, outcome = play(state, CATCH, CATCH, CATCH, CATCH, env=env)
     assert outcome.reward.tolist() == [20]
     assert outcome.terminated
     assert outcome.metrics["won"] == 1
