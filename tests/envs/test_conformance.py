@@ -8,11 +8,13 @@ from qohort.envs.battle import Battle
 
 EVERY_SORT = {f"battle/{name}" for name in ("3m", "MMM", "1c3s5z", "so_many_baneling", "2c_vs_64zg", "terran_5_vs_5")}
 """Battles that have all mechanics and all sorts of starts among them."""
+QUICK = {"battle/1c3s5z", "battle/terran_5_vs_5"}
+"""Of those, two that take every turn of the contract: fixed teams and drawn ones. `test_frozen` plays the others."""
 NEEDS_OPTIONS = "battle/custom"
 
 
 def quick(name: str) -> bool:
-    return not name.startswith("battle/") or name in EVERY_SORT
+    return not name.startswith("battle/") or name in QUICK
 
 
 @pytest.mark.parametrize(
