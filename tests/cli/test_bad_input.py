@@ -241,7 +241,7 @@ def test_a_damaged_config(qohort, finished):
         (["eval", "--stream", "-1"], "--stream is -1"),
         (["eval", "--which", "worst"], "worst"),
         (["resume", "--algorithm.gamma", "0.5"], "--algorithm.gamma"),
-        (["resume", "--seeds", "2"], "run.seeds was 1 and is 2"),
+        (["resume", "--seed", "1"], "run.seed was 0 and is 1"),
         (["resume", "--folder", "elsewhere"], "move the folder first"),
         (["resume", "--steps", "100"], "200 steps already, and --steps is 100"),
     ],
