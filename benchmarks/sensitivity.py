@@ -22,7 +22,7 @@ import qohort
 from qohort.envs.registry import base
 from qohort.report.statistics import wilson
 from qohort.training.load import evaluate, load, read_run
-from qohort.training.session import seeds_in
+from qohort.training.seeds import seeds_in
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "battle-sensitivity.json"
 

@@ -27,7 +27,7 @@ FAULTY = ("--steps", "200", "--eval-every", "200", "--eval-episodes", "4", "--ab
         (["train", "qmix", "tests.cli.faulty:Faulty"], "the option 'fault' is needed"),
         (["train", "qmix"], "lacks a world"),
         (["train", "--steps", "5"], "lacks an algorithm and a world"),
-        ([*TRAIN, "--preset", "papr"], "no preset named 'papr'. Did you mean 'paper'?"),
+        ([*TRAIN, "--preset", "papr"], "no preset of qmix named 'papr'. Did you mean 'paper'?"),
         ([*TRAIN, "--preset"], "--preset"),
         ([*TRAIN, "--stepz", "5"], "--stepz"),
         ([*TRAIN, "--steps", "many"], "--steps"),
