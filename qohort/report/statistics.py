@@ -206,6 +206,20 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """From the smallest on; equal values share the mean of their ranks."""
+    below = (values[:, None] > values[None, :]).sum(axis=1)
+    equal = (values[:, None] == values[None, :]).sum(axis=1)
+    return below + (equal - 1) / 2
+
+
+def spearman(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
+    """The correlation of the ranks; not a number if one of them has no order."""
+    x, y = ranks(a) - ranks(a).mean(), ranks(b) - ranks(b).mean()
+    length = float(np.sqrt((x**2).sum() * (y**2).sum()))
+    return float(x @ y) / length if length else float("nan")
+
+
 def _wins(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " m"]) -> Float[np.ndarray, "n m"]:
     return (x[:, None] > y[None, :]) + 0.5 * (x[:, None] == y[None, :])
 

@@ -186,3 +186,16 @@ def test_wilsons_interval_is_that_of_the_textbook():
     assert statistics.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert statistics.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
     assert statistics.wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=1e-4)
+
+
+def test_ranks_of_equals_are_shared():
+    assert statistics.ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [2.5, 0.0, 2.5, 1.0]
+
+
+def test_spearmans_correlation():
+    """Ranks 0 1 2 3 against 0 2 1 3: 1 − 6·(1 + 1) / (4·15) = 0.8. Any monotone change of values leaves it."""
+    a, b = np.array([1.0, 2.0, 3.0, 4.0]), np.array([10.0, 30.0, 20.0, 40.0])
+    assert statistics.spearman(a, b) == pytest.approx(0.8)
+    assert statistics.spearman(np.exp(a), b) == pytest.approx(0.8)
+    assert statistics.spearman(a, -b) == pytest.approx(-0.8)
+    assert np.isnan(statistics.spearman(a, np.ones(4)))
