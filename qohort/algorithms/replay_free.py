@@ -16,11 +16,12 @@ agents' networks (section 3 there) and of the mixer's, since Q_tot depends on bo
   the greedy joint action, and a mixer's penalty joins the loss.
 - λ-returns are Peng's there; every estimator of `targets.py` can be chosen.
 
-*Differences from the released code* (purejaxql; JaxMARL's pqn_vdn)
+*Differences from the released code* (JaxMARL's pqn_vdn_rnn)
 
-- The agents go on with what they remembered at the beginning of the stretch; there, they are unrolled from some steps
-  earlier (the memory window).
+- A stretch begins where the last one ended; there, it is prolonged backwards (the memory window). Both begin with what
+  the agents remembered.
 - The last step of a stretch is learnt from too, since the frame after it is known; there, it lends its value only.
+- V is of each agent's own best available action; there, of the best action if all agents take the same one.
 - After a time limit the state reached can be looked at (`bootstrap_time_limit`).
 """
 

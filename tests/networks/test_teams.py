@@ -196,6 +196,7 @@ def test_normalised_units_do_not_know_how_large_their_layer_is(config, sharing):
 def test_hidden_units_are_normalised_in_front_of_the_relu():
     view, first = make_view()
     plain, normed = (built(FeedForward(hidden=8, layers=1, norm=norm)) for norm in (False, True))
+    assert isinstance(plain.agent, FeedForwardAgent)
     before = np.asarray(plain.agent.first(_rows(view, first)))
     centred = before - before.mean(-1, keepdims=True)
     hidden = np.maximum(centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5), 0).reshape(T, B, N, 8)

@@ -89,7 +89,7 @@ def test_radam_is_adam_with_a_rectified_step() -> None:
     rng, rate, count = np.random.default_rng(0), 0.01, 9
     optimiser = Optimiser(kind="radam", learning_rate=rate, eps=1e-8, clip=1e9)
     weights = wanted = rng.normal(size=5)
-    m, v, limit = np.zeros(5), np.zeros(5), 2 / (1 - 0.999) - 1
+    m, v, rho, limit = np.zeros(5), np.zeros(5), 0.0, 2 / (1 - 0.999) - 1
     with jax.enable_x64(True):
         state, found = optimiser.init(jnp.asarray(weights)), jnp.asarray(weights)
         for t in range(1, count + 1):
