@@ -1,6 +1,7 @@
 """What `from qohort import X` finds."""
 
 from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.replay_free import ReplayFree
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import AbstractEnv, check_env, make, names, register
 from qohort.errors import QohortError
@@ -8,6 +9,7 @@ from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
+from qohort.replay.fresh import Fresh
 from qohort.replay.samplers import Replayed
 from qohort.spec import EnvSpec, Observation, Outcome
 from qohort.training.load import LoadedTeam, evaluate, load
@@ -21,6 +23,7 @@ __all__ = [
     "AbstractEnv",
     "EnvSpec",
     "FeedForward",
+    "Fresh",
     "Importance",
     "Independent",
     "LinearSchedule",
@@ -34,6 +37,7 @@ __all__ = [
     "Qlinear",
     "QohortError",
     "Recurrent",
+    "ReplayFree",
     "Replayed",
     "Run",
     "Trained",

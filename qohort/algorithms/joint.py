@@ -6,10 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.estimators.exploration import mask_unavailable
-from qohort.mixers.base import AbstractMixer, MixerOutput
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
 from qohort.spec import EnvSpec, Observation
 
 
@@ -70,6 +70,16 @@ def summary(looked: dict[str, Array], shares: Shares) -> dict[str, Array]:
     means = {name: mean(value) for name, value in looked.items() if value.ndim in (2, 3)}
     scalars = {name: value for name, value in looked.items() if value.ndim == 0}
     return {**means, **scalars, "td_error_abs": mean(jnp.abs(looked["td_error"]))}
+
+
+def joint_values(config: AbstractMixerConfig, spec: EnvSpec) -> int:
+    """How many joint values a mixer makes: one, or one for each agent where nothing is mixed."""
+
+    def once(key: PRNGKeyArray) -> Float[Array, " M"]:
+        utilities = jnp.zeros(spec.n_agents)
+        return config.build(spec, key)(utilities, utilities, blank(spec), jnp.zeros(spec.n_agents, jnp.int32)).q_tot
+
+    return jax.eval_shape(once, jax.random.key(0)).shape[0]
 
 
 def blank(spec: EnvSpec) -> Observation:

@@ -16,8 +16,9 @@ from qohort.estimators.exploration import LinearSchedule
 class Optimiser:
     """Clip by the global norm, scale, step."""
 
-    kind: Literal["rmsprop", "adam"] = "rmsprop"
-    """`rmsprop`: v ← 0.99 v + 0.01 g², step g / (√v + eps); `adam`: betas 0.9 and 0.999."""
+    kind: Literal["rmsprop", "adam", "radam"] = "rmsprop"
+    """`rmsprop`: v ← 0.99 v + 0.01 g², step g / (√v + eps); `adam`: betas 0.9 and 0.999; `radam`: the same, rectified
+    while the second moment is known from few gradients (Liu et al. 2020)."""
     learning_rate: float = 5e-4
     """The step size, at the beginning if it is annealed."""
     final_learning_rate: float | None = None
@@ -65,6 +66,10 @@ class Optimiser:
         return params, opt_state, norm
 
     def _scaling(self) -> optax.GradientTransformation:
-        if self.kind == "adam":
-            return optax.scale_by_adam(b1=0.9, b2=0.999, eps=self.eps)
-        return optax.scale_by_rms(decay=0.99, eps=self.eps, eps_in_sqrt=False)
+        match self.kind:
+            case "rmsprop":
+                return optax.scale_by_rms(decay=0.99, eps=self.eps, eps_in_sqrt=False)
+            case "adam":
+                return optax.scale_by_adam(b1=0.9, b2=0.999, eps=self.eps)
+            case "radam":
+                return optax.scale_by_radam(b1=0.9, b2=0.999, eps=self.eps)

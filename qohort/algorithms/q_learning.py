@@ -21,6 +21,7 @@ from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
 from qohort.algorithms.joint import Shares, shares_of, summary
 from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.rewards import Reduction, check_rewards, reduced
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
 from qohort.networks import TeamConfig
@@ -76,7 +77,7 @@ class AbstractQLearning(AbstractAlgorithm):
     """Updates between two copies to the target network."""
     target_rate: float = 1.0
     """How far the target moves at each copy; 1 is all the way."""
-    reward_reduction: Literal["none", "sum", "mean"] = "none"
+    reward_reduction: Reduction = "none"
     """Makes one team reward of individual ones."""
     at_once: int | None = None
     """Episodes that an update works through at once; by the device if not given. It changes rounding only."""
@@ -120,12 +121,7 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def check_reward(self, spec: EnvSpec, *, values: int) -> None:
         """Refuse a world that pays each agent if `values` joint values are learnt, and not one for each."""
-        if self.reward_reduction == "none" and spec.n_rewards not in (1, values):
-            raise QohortError(
-                f"{spec.name} rewards each of its {spec.n_rewards} agents, but this algorithm learns one "
-                "value for the team. Say how the rewards become one (--algorithm.reward-reduction sum or mean), or "
-                "train independent learners (iql)."
-            )
+        check_rewards(spec, self.reward_reduction, values=values)
 
     def pace(self) -> Pace:
         return Pace(self.update_every, self.update_unit, self.updates)
@@ -189,7 +185,4 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
         """The rewards as they are learnt from."""
-        if self.reward_reduction == "none":
-            return reward
-        reduce = jnp.sum if self.reward_reduction == "sum" else jnp.mean
-        return reduce(reward, axis=-1, keepdims=True)
+        return reduced(reward, self.reward_reduction)

@@ -6,8 +6,19 @@ from collections.abc import Mapping
 
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.presets import decomposition, paper_qplex, qatten_on
+from qohort.algorithms.replay_free_presets import replay_free
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
+from qohort.mixers.base import AbstractMixerConfig
+
+REPLAY_FREE: dict[str, AbstractMixerConfig] = {
+    "iql": Independent(),
+    "vdn": VDN(),
+    "qmix": QMIX(norm=True),
+    "qatten": Qatten(norm=True),
+    "qplex": QPLEX(norm=True, importance=Importance(norm=True)),
+}
+"""The mixers with which replay-free learning has a name: `pqn-` and this one."""
 
 METHODS: dict[str, Method] = {
     "iql": decomposition(
@@ -44,6 +55,7 @@ METHODS: dict[str, Method] = {
     "monotone": decomposition(
         Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
     ),
+    **{f"pqn-{name}": replay_free(name, mixer) for name, mixer in REPLAY_FREE.items()},
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}

@@ -1,4 +1,4 @@
-"""From a window and the target network to the targets of the joint value: one function for each estimator."""
+"""From a window and some utilities to the targets of the joint value: one function for each estimator."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,8 +7,11 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from qohort.algorithms.joint import at_rows, mix, pick
 from qohort.estimators import returns
+from qohort.mixers.base import AbstractMixer
 from qohort.replay.window import Window
+from qohort.spec import Observation
 
 EstimatorName = Literal["one-step", "n-step", "td-lambda", "q-lambda", "watkins", "q-lambda-pymarl2"]
 Joint = Callable[[slice, Int[Array, "T B N"]], Float[Array, "T B M"]]
@@ -31,7 +34,7 @@ class Evidence:
     greedy: Int[Array, "T1 B N"]
     """The greedy joint action of every frame."""
     joint: Joint
-    """The target network's value of joint actions in some of the frames."""
+    """The value of joint actions in some of the frames, by the network that makes the targets."""
     td_lambda: float
     n: int
 
@@ -39,6 +42,16 @@ class Evidence:
     def actions_next(self) -> Int[Array, "T B N"]:
         """The next step's actions; what follows the last one is not known, and never chained through."""
         return jnp.concatenate([self.actions[1:], self.greedy[-1:]])
+
+
+def joint_of(mixer: AbstractMixer, values: Float[Array, "T1 B N A"], seen: Observation) -> Joint:
+    """What joint actions are worth in some of the frames, by the utilities of every frame."""
+
+    def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
+        utilities = values[rows]
+        return mix(mixer, pick(utilities, actions), utilities, (at_rows(seen, rows), actions)).q_tot
+
+    return joint
 
 
 def evidence_of(

@@ -15,15 +15,15 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.algorithms.joint import Shares, at_rows, blank, mix, pick, shares_of
+from qohort.algorithms.joint import Shares, at_rows, joint_values, mix, pick, shares_of
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
-from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of
+from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of, joint_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
 from qohort.mixers import MixerConfig, Qatten
-from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks.base import AbstractTeam
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
@@ -64,8 +64,7 @@ class ValueDecomposition(AbstractQLearning):
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.frames_each(spec, self.environments)
-        mixer = jax.eval_shape(lambda key: self.mixer.build(spec, key), jax.random.key(0))
-        self.check_reward(spec, values=jax.eval_shape(lambda mixer: _mix_zeros(mixer, spec), mixer).q_tot.shape[0])
+        self.check_reward(spec, values=joint_values(self.mixer, spec))
 
     def draw(self, spec: EnvSpec, key: PRNGKeyArray) -> Params:
         key_team, key_mixer = jax.random.split(key)
@@ -108,14 +107,9 @@ class ValueDecomposition(AbstractQLearning):
         if self.unavailable_targets:
             seen = dataclasses.replace(seen, avail=jnp.ones_like(seen.avail))
         chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
-
-        def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
-            utilities = target_values[rows]
-            return mix(params.mixer, pick(utilities, actions), utilities, (at_rows(seen, rows), actions)).q_tot
-
         evidence = evidence_of(
             window,
-            joint,
+            joint_of(params.mixer, target_values, seen),
             greedy(chooser, seen.avail),
             reward=self.team_reward(window.reward),
             gamma=self.gamma,
@@ -124,9 +118,3 @@ class ValueDecomposition(AbstractQLearning):
             n=self.n,
         )
         return ESTIMATORS[self.estimator](evidence)
-
-
-def _mix_zeros(mixer: AbstractMixer, spec: EnvSpec) -> MixerOutput:
-    """The mixer on a blank moment; used for shapes alone."""
-    agents = spec.n_agents
-    return mixer(jnp.zeros(agents), jnp.zeros(agents), blank(spec), jnp.zeros(agents, jnp.int32))

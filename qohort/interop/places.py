@@ -68,6 +68,8 @@ def network(module: Any, part: str, names: list[str], *, stacked: bool) -> list[
     """The places of a hypernetwork: `name` if it has one layer, else `name.0`, `name.2`, ..."""
     find = operator.attrgetter(part)
     layers = len(find(module).layers)
+    if any(norm is not None for norm in find(module).norms):
+        raise QohortError(f"PyMARL has no names for the normalisation of {title(module)}; build it without `norm`.")
     places = []
     for i in range(layers):
         theirs = names if layers == 1 else [f"{name}.{2 * i}" for name in names]

@@ -191,7 +191,7 @@ def _within(names: Mapping[str, str]) -> dict[str, str]:
 
 def _places(module: Any, dialect: Dialect) -> list[Place]:
     match module:
-        case IndependentTeam(agent=RecurrentAgent(), sets=None):
+        case IndependentTeam(agent=RecurrentAgent(norm=None), sets=None):
             return _agent_places()
         case VDNMixer(value=None):
             return []

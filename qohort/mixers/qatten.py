@@ -23,7 +23,7 @@ state (the key). All λ and w are non-negative and do not depend on the utilitie
   action 0 is dead. If nobody is left, the weights are equal.
 - `biases` adds those that PyMARL2 gives to keys and to the query's last layer. A key's bias moves all logits of
   a head alike and changes nothing but the authors' penalty.
-- `feed="observations"` and `keys="observations"` are not in the paper.
+- `feed="observations"`, `keys="observations"` and `norm` are not in the paper.
 """
 
 import dataclasses
@@ -83,6 +83,8 @@ class Qatten(AbstractMixerConfig):
     """What queries, head weights and c(s) read: the state, or all agents' observations joined."""
     keys: Keys = "units"
     """What an agent's key reads: its own part of the state, or its observation."""
+    norm: bool = False
+    """Whether the hidden units of the networks of the state are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
         require_at_least("Qatten", 1, heads=self.heads, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
@@ -102,7 +104,7 @@ class Qatten(AbstractMixerConfig):
             return layer_sizes(inputs, outputs, self.hypernet_layers, self.hypernet_hidden)
 
         def query(key: PRNGKeyArray) -> Hypernetwork:
-            return Hypernetwork(sizes(self.embed), key, last_bias=self.biases)
+            return Hypernetwork(sizes(self.embed), key, last_bias=self.biases, norm=self.norm)
 
         def extractor(key: PRNGKeyArray) -> eqx.nn.Linear:
             return eqx.nn.Linear(key_inputs, self.embed, use_bias=self.biases, key=key)
@@ -110,8 +112,8 @@ class Qatten(AbstractMixerConfig):
         return QattenMixer(
             query=eqx.filter_vmap(query)(jax.random.split(query_key, self.heads)),
             key=eqx.filter_vmap(extractor)(jax.random.split(key_key, self.heads)),
-            head_weights=Hypernetwork(sizes(self.heads), weight_key) if self.weighted_head else None,
-            value=Hypernetwork((inputs, self.embed, 1), value_key) if self.state_bias else None,
+            head_weights=Hypernetwork(sizes(self.heads), weight_key, norm=self.norm) if self.weighted_head else None,
+            value=Hypernetwork((inputs, self.embed, 1), value_key, norm=self.norm) if self.state_bias else None,
             config=self,
             regularise_padding=self.regulariser_form == "authors",
         )

@@ -15,7 +15,7 @@ Controls of section 6.2: `state=False` is QMIX-NS, whose weights and biases are 
 
 - The weights' hypernetworks are one linear layer in the paper; the default here is two, as in the settings
   published for SMAC (Samvelyan et al. 2019). `hypernet_layers=1` is the paper's.
-- `feed="observations"` is not in the paper.
+- `feed="observations"` and `norm` are not in the paper.
 - Where the paper says that QMIX represents every monotonic function, note that one hidden layer of ELUs, a
   convex unit, represents monotone tables that are also supermodular: not OR, for instance.
 """
@@ -59,6 +59,8 @@ class QMIX(AbstractMixerConfig):
     """Leave the mixing network's hidden layer out (QMIX-Lin)."""
     feed: Feed = "state"
     """What the hypernetworks read: the state, or all agents' observations joined."""
+    norm: bool = False
+    """Whether the hypernetworks' hidden units are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
         require_at_least("QMIX", 1, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
@@ -73,10 +75,13 @@ class QMIX(AbstractMixerConfig):
         def weights(outputs: int, fan_in: int, key: PRNGKeyArray) -> AbstractHypernetwork:
             if not self.state:
                 return Constant(outputs, fan_in, key)
-            return Hypernetwork(layer_sizes(inputs, outputs, self.hypernet_layers, self.hypernet_hidden), key)
+            sizes = layer_sizes(inputs, outputs, self.hypernet_layers, self.hypernet_hidden)
+            return Hypernetwork(sizes, key, norm=self.norm)
 
         def bias(sizes: tuple[int, ...], fan_in: int, key: PRNGKeyArray) -> AbstractHypernetwork:
-            return Hypernetwork((inputs, *sizes), key) if self.state else Constant(sizes[-1], fan_in, key)
+            if not self.state:
+                return Constant(sizes[-1], fan_in, key)
+            return Hypernetwork((inputs, *sizes), key, norm=self.norm)
 
         return QMIXMixer(
             hidden_weights=None if self.linear else weights(agents * self.embed, agents, keys[0]),

@@ -21,6 +21,7 @@ sum, as in a weighted VDN, and the second sum teaches λ alone.
 - 1e-10 is added to w and υ, as in the authors' code, so that none is ever exactly 0.
 - `transformation=False` and `minus_one=False` are ablations of the authors' code: Q_i(τ, u_i) = Q_i(τ_i, u_i), and
   the last sum with λ_i in place of λ_i − 1.
+- `norm` is not in the paper.
 - The authors' StarCraft results are not from this file but from `qohort.mixers.qplex_qatten`.
 """
 
@@ -51,6 +52,8 @@ class Importance:
     """Hidden units of these networks when they have more than 1 layer."""
     minus_one: bool = True
     """Count λ − 1 beside the sum of utilities, as the paper does; if not, λ."""
+    norm: bool = False
+    """Whether the hidden units of these networks are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
         require_at_least("Importance", 1, kernels=self.kernels, hidden=self.hidden)
@@ -59,7 +62,9 @@ class Importance:
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "ImportanceNetwork":
         def networks(inputs: int, outputs: int, key: PRNGKeyArray) -> Hypernetwork:
             sizes = layer_sizes(inputs, outputs, self.layers, self.hidden)
-            return eqx.filter_vmap(lambda key: Hypernetwork(sizes, key))(jax.random.split(key, self.kernels))
+            return eqx.filter_vmap(lambda key: Hypernetwork(sizes, key, norm=self.norm))(
+                jax.random.split(key, self.kernels)
+            )
 
         keys = jax.random.split(key, 3)
         agents, state = spec.n_agents, spec.state_size
@@ -106,6 +111,8 @@ class QPLEX(AbstractMixerConfig):
     """Hidden units of the two networks of the transformation."""
     transformation: bool = True
     """Weigh and move each agent's utilities by the state before they are added."""
+    norm: bool = False
+    """Whether the hidden units of these two are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
         require_at_least("QPLEX", 1, hypernet_hidden=self.hypernet_hidden)
@@ -115,7 +122,7 @@ class QPLEX(AbstractMixerConfig):
 
         def network(key: PRNGKeyArray) -> Hypernetwork | None:
             sizes = (spec.state_size, self.hypernet_hidden, spec.n_agents)
-            return Hypernetwork(sizes, key) if self.transformation else None
+            return Hypernetwork(sizes, key, norm=self.norm) if self.transformation else None
 
         return QPLEXMixer(
             weights=network(weight_key),

@@ -3,6 +3,7 @@
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
@@ -64,6 +65,11 @@ class InputLayer(eqx.Module):
         if self.n_agents:
             constant = constant + one_hot(rows.agent, self.n_agents, dtype) @ self.weight[:, ids:].T
         return out + constant[None]
+
+
+def normalised(norm: eqx.nn.LayerNorm | None, x: Float[Array, "T R H"]) -> Float[Array, "T R H"]:
+    """Layer normalisation (Ba et al. 2016) of every row, or none."""
+    return x if norm is None else jax.vmap(jax.vmap(norm))(x)
 
 
 def affine(x: Float[Array, "T R I"], weight: Float[Array, "J I"], bias: Float[Array, " J"]) -> Float[Array, "T R J"]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.networks.agent import AbstractAgent, InputLayer, Rows, affine
+from qohort.networks.agent import AbstractAgent, InputLayer, Rows, affine, normalised
 from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.gru import GRU
 from qohort.networks.sharing import IndependentTeam, Sharing, build_team, check_size
@@ -29,6 +29,8 @@ class Recurrent(AbstractTeamConfig):
     """Whether an agent sees its previous action."""
     agent_id: bool = True
     """Whether an agent sees which agent it is."""
+    norm: bool = False
+    """Whether what the GRU reads is normalised (LayerNorm), in front of the ReLU."""
     sharing: Sharing = "all"
     """Who shares weights: all agents, none, or those of one group of the world."""
 
@@ -42,6 +44,7 @@ class Recurrent(AbstractTeamConfig):
                 fc1=InputLayer(spec, self.hidden, last_action=self.last_action, agent_id=self.agent_id, key=keys[0]),
                 gru=GRU.draw(self.hidden, self.hidden, keys[1]),
                 fc2=eqx.nn.Linear(self.hidden, spec.n_actions, key=keys[2]),
+                norm=eqx.nn.LayerNorm(self.hidden) if self.norm else None,
             )
 
         return build_team(draw, self.sharing, spec, key)
@@ -53,6 +56,8 @@ class RecurrentAgent(AbstractAgent):
     fc1: InputLayer
     gru: GRU
     fc2: eqx.nn.Linear
+    norm: eqx.nn.LayerNorm | None
+    """Between `fc1` and its ReLU, if there is one; PyMARL has none."""
 
     def initial(self, rows: int) -> Float[Array, "R H"]:
         return jnp.zeros((rows, self.gru.weight_hn.shape[-1]), self.gru.weight_hn.dtype)
@@ -60,6 +65,6 @@ class RecurrentAgent(AbstractAgent):
     def __call__(
         self, carry: Float[Array, "R H"], rows: Rows
     ) -> tuple[Float[Array, "T R A"], Float[Array, "T R H"], Float[Array, "R H"]]:
-        hidden = self.gru(carry, jax.nn.relu(self.fc1(rows)), rows.first)
+        hidden = self.gru(carry, jax.nn.relu(normalised(self.norm, self.fc1(rows))), rows.first)
         assert self.fc2.bias is not None
         return affine(hidden, self.fc2.weight, self.fc2.bias), hidden, hidden[-1]

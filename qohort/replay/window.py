@@ -1,6 +1,9 @@
 """What a learner receives: a batch of stretches of time."""
 
+import dataclasses
+
 import equinox as eqx
+import jax
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.networks.base import AbstractTeam, Carry, View
@@ -29,6 +32,11 @@ class Window(eqx.Module):
     """With which ε the action was drawn."""
     carry: Carry | None = None
     """What the agents remembered before the first frame, where a window begins inside of episodes."""
+
+    def columns(self, which: Int[Array, " C"]) -> "Window":
+        """Some of the stretches."""
+        steps = jax.tree.map(lambda leaf: leaf[:, which], dataclasses.replace(self, carry=None))
+        return dataclasses.replace(steps, carry=jax.tree.map(lambda leaf: leaf[which], self.carry))
 
     def memory(self, team: AbstractTeam) -> Carry:
         """With what the unrolling of a team begins."""

@@ -15,8 +15,7 @@ from rich.console import Console
 
 import qohort
 from qohort.algorithms.base import AbstractAlgorithm
-from qohort.algorithms.q_learning import AbstractQLearning
-from qohort.algorithms.registry import METHODS
+from qohort.algorithms.registry import METHODS, REPLAY_FREE
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make, names
 from qohort.envs.battle import Battle, Group, Hold, Kind, Scenario, battle
@@ -26,6 +25,8 @@ from qohort.mixers import VDN, Independent
 from qohort.networks.base import View
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
+from qohort.replay.fresh import Fresh
+from qohort.replay.samplers import Replayed
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec, Observation
 from qohort.training import checkpoint
@@ -40,21 +41,41 @@ STEPS, BATCH = 5, 3
 SPEC = Clock().spec
 
 
+SMALL: dict[type, tuple[dict[str, int], dict[str, int]]] = {
+    Replayed: ({"batch": BATCH, "episodes": 20}, {"update_every": 4, "target_interval": 2}),
+    Fresh: ({"length": 20, "epochs": 2, "minibatches": 1}, {}),
+}
+"""By the kind of feed: its settings, and the algorithm's."""
+
+
 def tiny(algorithm: AbstractAlgorithm) -> Any:
     """The same algorithm, with networks and a feed that compile in a moment."""
-    assert isinstance(algorithm, AbstractQLearning)
-    team = dataclasses.replace(algorithm.team, hidden=8)  # pyright: ignore[reportArgumentType]
-    feed = dataclasses.replace(algorithm.feed, batch=BATCH, episodes=20)
-    return dataclasses.replace(algorithm, team=team, feed=feed, update_every=4, target_interval=2, environments=2)
+    settings: Any = algorithm
+    feed, rest = SMALL[type(algorithm.feed)]
+    return dataclasses.replace(
+        settings,
+        team=dataclasses.replace(settings.team, hidden=8),
+        feed=dataclasses.replace(settings.feed, **feed),
+        environments=2,
+        **rest,
+    )
 
+
+MIXED_ALIKE = [f"pqn-{mixer}" for mixer in REPLAY_FREE if mixer != "qatten"]
+"""Methods that another one differs from in the mixer alone: they are updated once, and not trained."""
 
 CASES: dict[str, Any] = {
     **{f"qatten-{name}": tiny(build("").algorithm) for name, build in METHODS["qatten"].presets.items()},
-    **{name: tiny(method.presets["paper"]("").algorithm) for name, method in METHODS.items() if name != "qatten"},
+    **{
+        name: tiny(method.presets["paper"]("").algorithm)
+        for name, method in METHODS.items()
+        if name not in ("qatten", *MIXED_ALIKE)
+    },
 }
 """Every method with its paper's settings, and one under every preset of value decomposition."""
 
 VARIANTS: dict[str, Any] = {
+    **{name: tiny(METHODS[name].presets["paper"]("").algorithm) for name in MIXED_ALIKE},
     **{
         f"estimator-{estimator}": dataclasses.replace(CASES["vdn"], estimator=estimator)
         for estimator in ("one-step", "n-step", "td-lambda", "q-lambda", "watkins", "q-lambda-pymarl2")

@@ -10,7 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qohort import QMIX, VDN, FeedForward, LinearSchedule, Optimiser, Qatten, Replayed, ValueDecomposition, make
+from qohort import (
+    QMIX,
+    VDN,
+    FeedForward,
+    Fresh,
+    LinearSchedule,
+    Optimiser,
+    Qatten,
+    Replayed,
+    ReplayFree,
+    ValueDecomposition,
+    make,
+)
 from qohort.algorithms.registry import preset
 from qohort.envs.games.random_games import (
     KnownGame,
@@ -34,7 +46,7 @@ class Programs:
 
 
 @functools.cache
-def programs(algorithm: ValueDecomposition) -> Programs:
+def programs(algorithm: ValueDecomposition | ReplayFree) -> Programs:
     """Compiled once for all games of one shape: the world is an argument."""
     return Programs(
         jax.jit(lambda env, key: first_state(algorithm, env, key)),
@@ -42,7 +54,7 @@ def programs(algorithm: ValueDecomposition) -> Programs:
     )
 
 
-def play(algorithm: ValueDecomposition, env: TabularGame, *, seed: int, chunks: int) -> TrainState:
+def play(algorithm: ValueDecomposition | ReplayFree, env: TabularGame, *, seed: int, chunks: int) -> TrainState:
     """Train under full exploration; the learning rate falls to nothing."""
     compiled = programs(algorithm)
     state = compiled.begin(env, jax.random.key(seed))
@@ -100,10 +112,25 @@ def tabular(mixer: AbstractMixerConfig) -> ValueDecomposition:
     )
 
 
-def greedy_choices(mixer: AbstractMixerConfig, known: KnownGame, seed: int) -> np.ndarray:
+@functools.cache
+def replay_free(mixer: AbstractMixerConfig) -> ReplayFree:
+    """With full exploration, returns must stop in front of actions that are not greedy."""
+    return ReplayFree(
+        mixer=mixer,
+        team=FeedForward(hidden=64, last_action=False, agent_id=False, sharing="none", norm=True),
+        feed=Fresh(length=CHUNK, epochs=4, minibatches=4),
+        environments=16,
+        gamma=0.9,
+        optimiser=Optimiser(kind="adam", learning_rate=3e-3, eps=1e-8),
+        estimator="watkins",
+        bootstrap_time_limit=True,
+    )
+
+
+def greedy_choices(algorithm: ValueDecomposition | ReplayFree, known: KnownGame, seed: int) -> np.ndarray:
     """The learned best joint action of every state that is not terminal, by agent."""
     env, counts = known.game, known.q.shape[1:]
-    state = play(tabular(mixer), env, seed=seed, chunks=60)
+    state = play(algorithm, env, seed=seed, chunks=60)
     tables = [learned(state, env, where, counts) for where in range(len(known.q) - 1)]
     return np.array([np.unravel_index(int(table.argmax()), counts) for table in tables])
 
@@ -130,9 +157,17 @@ def test_greedy_policies_equal_the_solvers_in_twenty_games(
         solution = solve(known.game, known.gamma)
         kind = solution.additive if draw is random_additive_game else solution.supermodular
         assert kind.all()
-        if not np.array_equal(greedy_choices(mixer, known, seed), solution.policy[:-1]):
+        if not np.array_equal(greedy_choices(tabular(mixer), known, seed), solution.policy[:-1]):
             wrong.append(seed)
     assert wrong == []
+
+
+def test_replay_free_policies_equal_the_solvers_in_five_games():
+    """Without a target network too."""
+    for seed in range(5):
+        known = random_additive_game(seed)
+        best = solve(known.game, known.gamma).policy[:-1]
+        np.testing.assert_array_equal(greedy_choices(replay_free(VDN()), known, seed), best)
 
 
 def test_vdn_misses_twenty_games_whose_additive_projection_misleads():
@@ -140,4 +175,4 @@ def test_vdn_misses_twenty_games_whose_additive_projection_misleads():
     for seed in range(20):
         known = random_misleading_game(seed)
         best = solve(known.game, known.gamma).policy[:-1]
-        assert not np.array_equal(greedy_choices(VDN(), known, seed), best), seed
+        assert not np.array_equal(greedy_choices(tabular(VDN()), known, seed), best), seed

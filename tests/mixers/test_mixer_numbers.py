@@ -222,6 +222,17 @@ def test_one_network_of_two_layers_serves_every_feed() -> None:
     assert mixer(CHOSEN, CHOSEN, moved, jnp.array([1, 1])).q_tot == mix(mixer).q_tot
 
 
+@pytest.mark.parametrize("kind", [QMIX, QPLEX, Qatten])
+def test_normalised_hypernetworks_do_not_know_how_large_the_state_is(kind: Any) -> None:
+    """Without biases in front, a state a thousand times as large gives the same weights; the linear b_1 is left out."""
+    config = kind(norm=True, hypernet_hidden=8, **({"linear": True} if kind is QMIX else {}))
+    mixer = config.build(dataclasses.replace(SPEC, state_features=("a", "b")), jax.random.key(0))
+    large = eqx.tree_at(lambda o: o.state, moment(), jnp.array([1e3, -2e3]))
+    larger = eqx.tree_at(lambda o: o.state, moment(), jnp.array([1e6, -2e6]))
+    q_tot, same = (mixer(CHOSEN, CHOSEN, seen, jnp.array([1, 1])).q_tot for seen in (large, larger))
+    np.testing.assert_allclose(q_tot, same, rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 from qohort.errors import QohortError
 from qohort.networks import FeedForward, Recurrent
+from qohort.networks.agent import Rows
 from qohort.networks.base import View
 from qohort.networks.feedforward import FeedForwardAgent
 from qohort.networks.recurrent import RecurrentAgent
@@ -177,11 +178,45 @@ def test_an_agent_sees_only_itself():
     assert not np.allclose(values[:, :, 1], changed[:, :, 1])
 
 
+@pytest.mark.parametrize("sharing", ["all", "none"])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_normalised_units_do_not_know_how_large_their_layer_is(config, sharing):
+    """A hundred times the first layer's weights and biases are the same values; without normalisation they are not."""
+    view, first = make_view()
+
+    for norm in (True, False):
+        team = built(config(hidden=8, sharing=sharing, norm=norm))
+        name = "fc1" if config is Recurrent else "first"
+        enlarged = jax.tree.map(lambda leaf: 100 * leaf, getattr(team.agent, name))
+        agent = dataclasses.replace(team.agent, **{name: enlarged})
+        larger = read(dataclasses.replace(team, agent=agent), view, first).values
+        assert np.allclose(read(team, view, first).values, larger, atol=2e-3) == norm
+
+
+def test_hidden_units_are_normalised_in_front_of_the_relu():
+    view, first = make_view()
+    plain, normed = (built(FeedForward(hidden=8, layers=1, norm=norm)) for norm in (False, True))
+    assert isinstance(plain.agent, FeedForwardAgent)
+    before = np.asarray(plain.agent.first(_rows(view, first)))
+    centred = before - before.mean(-1, keepdims=True)
+    hidden = np.maximum(centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5), 0).reshape(T, B, N, 8)
+    np.testing.assert_allclose(read(normed, view, first).features, hidden, rtol=1e-4, atol=1e-5)
+
+
+def _rows(view, first):
+    return Rows(
+        obs=view.obs.reshape(T, B * N, O),
+        last_action=view.last_action.reshape(T, B * N),
+        first=jnp.repeat(first, N, axis=1),
+        agent=jnp.tile(jnp.arange(N), B),
+    )
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_double_precision(config):
     with jax.enable_x64(True):
         view, first = make_view()
-        team = built(config(hidden=8))
+        team = built(config(hidden=8, norm=True))
         output, carry = team(team.initial(B), view, first)
         assert {leaf.dtype for leaf in jax.tree.leaves((team, output, carry))} == {jnp.dtype("float64")}
 
