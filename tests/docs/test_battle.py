@@ -56,8 +56,9 @@ def test_the_tables_of_flags(field):
 
 @pytest.mark.parametrize("field", dataclasses.fields(Physics), ids=lambda field: field.name)
 def test_every_free_number_is_told_with_its_default_and_a_reason(field):
-    _, default, why = of(FIDELITY, 3, field.name)
+    _, default, others, why = of(FIDELITY, 4, field.name)
     assert default == f"`{field.default}`"
+    assert default not in others.split(", ")
     assert why.endswith(".")
 
 
