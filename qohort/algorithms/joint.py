@@ -6,10 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.estimators.exploration import mask_unavailable
-from qohort.mixers.base import AbstractMixer, MixerOutput
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
 from qohort.spec import EnvSpec, Observation
 
 
@@ -31,7 +31,7 @@ def shares_of(valid: Bool[Array, "T B"], *, padding: bool) -> Shares:
     return Shares(*(mask / jnp.maximum(jnp.sum(mask), 1.0) for mask in (rows, counted)))
 
 
-def pick(values: Float[Array, "T B N A"], actions: Int[Array, "T B N"]) -> Float[Array, "T B N"]:
+def pick(values: Float[Array, "*rows A"], actions: Int[Array, "*rows"]) -> Float[Array, "*rows"]:
     """The values of the actions. On a CPU a masked sum and its gradient are faster than a gather and a scatter."""
     taken = actions[..., None] == jax.lax.broadcasted_iota(actions.dtype, values.shape, values.ndim - 1)
     return jnp.sum(jnp.where(taken, values, 0.0), axis=-1)
@@ -61,6 +61,11 @@ def per_row(function: Callable[..., Any], *arguments: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.reshape(steps, batch, *leaf.shape[1:]), jax.vmap(function)(*rows))
 
 
+def mean_of_valid(rows: Float[Array, "T B"], valid: Bool[Array, "T B"], shares: Shares) -> Float[Array, ""]:
+    """The mean over the rows that count; what stands in the others does not matter."""
+    return jnp.sum(jnp.where(valid, rows, 0.0) * shares.error)
+
+
 def summary(looked: dict[str, Array], shares: Shares) -> dict[str, Array]:
     """Means over the valid steps; entries that speak of single agents are left to the analysis."""
 
@@ -82,3 +87,13 @@ def blank(spec: EnvSpec) -> Observation:
         avail=jnp.ones((n, a), bool),
         alive=jnp.ones(n, bool),
     )
+
+
+def outputs_of(mixer: AbstractMixerConfig, spec: EnvSpec) -> int:
+    """How many joint values a mixer gives in a world: one, or one for each agent."""
+    nothing = jnp.zeros(spec.n_agents)
+
+    def mixed(key: PRNGKeyArray) -> Float[Array, " M"]:
+        return mixer.build(spec, key)(nothing, nothing, blank(spec), nothing.astype(jnp.int32)).q_tot
+
+    return jax.eval_shape(mixed, jax.random.key(0)).shape[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.q_learning import AbstractQLearning
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, Qatten
@@ -157,3 +158,9 @@ def decomposition(mixer: AbstractMixerConfig, summary: str) -> Method:
         summary=summary,
         presets={name: functools.partial(build, mixer) for name, build in PRESETS.items()},
     )
+
+
+def under_protocol(preset: Preset, algorithm: AbstractQLearning, *, source: str) -> Preset:
+    """Another loss under a preset's protocol: its replay, optimiser, exploration, pace and run."""
+    protocol = {field.name: getattr(preset.algorithm, field.name) for field in dataclasses.fields(AbstractQLearning)}
+    return Preset(algorithm=dataclasses.replace(algorithm, **protocol), source=source, run=preset.run)

@@ -17,13 +17,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.algorithms.joint import Shares, at_rows, blank, mix, pick, shares_of
+from qohort.algorithms.joint import Shares, at_rows, mean_of_valid, mix, outputs_of, pick, shares_of
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
-from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
 from qohort.mixers import MixerConfig, Qatten
-from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks.base import AbstractTeam
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
@@ -42,28 +41,17 @@ class ValueDecomposition(AbstractQLearning):
 
     mixer: MixerConfig | AbstractMixerConfig = Qatten()
     """How utilities become the joint value."""
-    estimator: EstimatorName = "one-step"
-    """What the joint value is drawn to; see `qohort.estimators.returns`."""
-    td_lambda: float = 0.6
-    """λ of the chained estimators."""
-    n: int = 3
-    """Rewards in an `n-step` target."""
     loss_scale: float = 1.0
     """A factor on the squared error; PyMARL2 has 0.5."""
 
     def __post_init__(self) -> None:
         self.check_settings()
-        if self.n < 1:
-            raise QohortError(f"n is {self.n}; it must be at least 1.")
-        if not 0 <= self.td_lambda <= 1:
-            raise QohortError(f"td_lambda is {self.td_lambda}; it must lie between 0 and 1.")
         if not self.loss_scale > 0:
             raise QohortError(f"loss_scale is {self.loss_scale}; it must be greater than 0.")
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.frames_each(spec, self.environments)
-        mixer = jax.eval_shape(lambda key: self.mixer.build(spec, key), jax.random.key(0))
-        self.check_reward(spec, values=jax.eval_shape(lambda mixer: _mix_zeros(mixer, spec), mixer).q_tot.shape[0])
+        self.check_reward(spec, values=outputs_of(self.mixer, spec))
 
     def draw(self, spec: EnvSpec, key: PRNGKeyArray) -> Params:
         key_team, key_mixer = jax.random.split(key)
@@ -82,10 +70,14 @@ class ValueDecomposition(AbstractQLearning):
         chosen = pick(values[:-1], window.actions)
         mixed = mix(params.mixer, chosen, values[:-1], (now, window.actions))
 
-        targets = self._targets(window, values, (target, target_values))
+        def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
+            utilities, seen = target_values[rows], at_rows(window.observations, rows)
+            return mix(target.mixer, pick(utilities, actions), utilities, (seen, actions)).q_tot
+
+        chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
+        targets = self.targets(window, joint, greedy(chooser, window.observations.avail))
         error = mixed.q_tot - jax.lax.stop_gradient(targets)
-        squared = jnp.where(window.valid, jnp.mean(error**2, axis=-1), 0.0)
-        td_loss = self.loss_scale * jnp.sum(squared * shares.error)
+        td_loss = self.loss_scale * mean_of_valid(jnp.mean(error**2, axis=-1), window.valid, shares)
         penalty = jnp.sum(mixed.regulariser * shares.penalty)
         looked = {
             "q_tot": mixed.q_tot,
@@ -96,33 +88,3 @@ class ValueDecomposition(AbstractQLearning):
             **{f"mixer/{name}": value for name, value in mixed.aux.items()},
         }
         return td_loss + penalty, looked
-
-    def _targets(
-        self, window: Window, values: Float[Array, "T1 B N A"], target: tuple[Params, Float[Array, "T1 B N A"]]
-    ) -> Float[Array, "T B M"]:
-        """What the joint values of the steps are drawn to."""
-        params, target_values = target
-        seen = window.observations
-        chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
-
-        def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
-            utilities = target_values[rows]
-            return mix(params.mixer, pick(utilities, actions), utilities, (at_rows(seen, rows), actions)).q_tot
-
-        evidence = evidence_of(
-            window,
-            joint,
-            greedy(chooser, seen.avail),
-            reward=self.team_reward(window.reward),
-            gamma=self.gamma,
-            bootstrap_time_limit=self.bootstrap_time_limit,
-            td_lambda=self.td_lambda,
-            n=self.n,
-        )
-        return ESTIMATORS[self.estimator](evidence)
-
-
-def _mix_zeros(mixer: AbstractMixer, spec: EnvSpec) -> MixerOutput:
-    """The mixer on a blank moment; used for shapes alone."""
-    agents = spec.n_agents
-    return mixer(jnp.zeros(agents), jnp.zeros(agents), blank(spec), jnp.zeros(agents, jnp.int32))

@@ -5,18 +5,17 @@ authors' release (Qatten, Qlinear) and of PyMARL2 (QMIX and Qatten under other n
 is read from names and shapes; what weights do not tell (dead agents, regulariser) are settings.
 """
 
-import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
+from qohort.interop.places import Arrays, Place, count, filled, has, linear, listed, network, outputs, take, title
 from qohort.mixers import QMIX, VDN, AbstractMixer, MixerConfig, Qatten, QattenMixer, Qlinear, QlinearMixer, QMIXMixer
 from qohort.mixers.vdn import VDNMixer
 from qohort.networks.base import AbstractTeam
@@ -26,22 +25,8 @@ from qohort.networks.sharing import IndependentTeam
 from qohort.spec import EnvSpec
 from qohort.training.load import LoadedTeam
 
-Arrays = Mapping[str, np.ndarray]
 Dialect = Literal["pymarl", "pymarl2"]
 """`pymarl`: PyMARL and the Qatten authors' release."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where one array of ours comes from."""
-
-    names: tuple[str, ...]
-    """Theirs; several if `stacked`."""
-    parts: tuple[Callable[[Any], Any], ...]
-    """Ours, joined along `axis`; most often one."""
-    axis: int = 0
-    stacked: bool = False
-    """Whether ours has an axis of heads and theirs is one array for each head."""
 
 
 _QMIX = {
@@ -97,7 +82,7 @@ def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
 
 def agent_config_from_pymarl(arrays: Arrays, spec: EnvSpec) -> Recurrent:
     """The settings of a recurrent agent. Where the columns can be read in two ways, they are last actions."""
-    hidden, columns = _get(arrays, "fc1.weight").shape
+    hidden, columns = take(arrays, "fc1.weight").shape
     for last_action, agent_id in ((True, True), (True, False), (False, True), (False, False)):
         if columns == spec.obs_size + last_action * spec.n_actions + agent_id * spec.n_agents:
             return Recurrent(hidden=hidden, last_action=last_action, agent_id=agent_id)
@@ -128,17 +113,17 @@ def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> 
     kind, dialect = _kind(arrays)
     if kind is QMIX:
         names = _QMIX[dialect]
-        found: dict[str, Any] = {"embed": _outputs(arrays, names["hidden_bias"])}
+        found: dict[str, Any] = {"embed": outputs(arrays, names["hidden_bias"])}
         first = names["hidden_weights"]
     elif kind is Qatten:
         names = _QATTEN[dialect]
-        key = _get(arrays, f"{names['key']}.0.weight")
+        key = take(arrays, f"{names['key']}.0.weight")
         first = f"{names['query']}.0"
         found = {
-            "heads": _count(arrays, names["key"]),
+            "heads": count(arrays, names["key"]),
             "embed": key.shape[0],
-            "state_bias": _has(arrays, names["value"]),
-            "weighted_head": _has(arrays, names["head_weights"]),
+            "state_bias": has(arrays, names["value"]),
+            "weighted_head": has(arrays, names["head_weights"]),
             "nonlinear": key.shape[1] == spec.unit_size + 1,
             "biases": f"{names['key']}.0.bias" in arrays,
         }
@@ -146,12 +131,12 @@ def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> 
             found["regulariser"] = 0.0
     else:
         first = "weight_nn"
-        found = {"state_bias": _has(arrays, "V")}
+        found = {"state_bias": has(arrays, "V")}
         if found["state_bias"]:
-            found["embed"] = _get(arrays, "V.0.weight").shape[0]
+            found["embed"] = take(arrays, "V.0.weight").shape[0]
     found["hypernet_layers"] = 2 if f"{first}.2.weight" in arrays else 1
     if found["hypernet_layers"] == 2:
-        found["hypernet_hidden"] = _get(arrays, f"{first}.0.weight").shape[0]
+        found["hypernet_hidden"] = take(arrays, f"{first}.0.weight").shape[0]
     return kind(**{**found, **settings})
 
 
@@ -181,41 +166,7 @@ def to_pymarl(module: AbstractMixer | AbstractTeam, dialect: Dialect = "pymarl")
 
 
 def _filled(module: Any, arrays: Arrays, dialect: Dialect, spec: EnvSpec) -> Any:
-    """The module, with its weights replaced."""
-    places = _places(module, dialect)
-    wanted = {name for place in places for name in place.names}
-    if missing := sorted(wanted - set(arrays)):
-        raise QohortError(f"These weights lack {_listed(missing)}; a {_title(module)} has {_listed(sorted(wanted))}.")
-    if unknown := sorted(set(arrays) - wanted):
-        raise QohortError(
-            f"A {_title(module)} has no weights named {_listed(unknown)}; it has {_listed(sorted(wanted))}."
-        )
-    for place in places:
-        theirs = [np.asarray(arrays[name]) for name in place.names]
-        ours = [part(module) for part in place.parts]
-        shape = _joined_shape([part.shape for part in ours], place)
-        for name, array in zip(place.names, theirs, strict=True):
-            if array.shape != shape:
-                raise QohortError(
-                    f"`{name}` has the shape {array.shape}; in {spec.name}, with {spec.n_agents} agents, "
-                    f"{spec.n_actions} actions, {spec.state_size} state and {spec.unit_size} unit features, it is "
-                    f"{shape}. Choose the world these weights were trained on."
-                )
-        whole = np.stack(theirs) if place.stacked else theirs[0]
-        ends = np.cumsum([part.shape[place.axis] for part in ours])[:-1]
-        pieces = np.split(whole, ends, axis=place.axis)
-        filled = tuple(jnp.asarray(piece, part.dtype) for piece, part in zip(pieces, ours, strict=True))
-        module = eqx.tree_at(lambda m, place=place: tuple(part(m) for part in place.parts), module, filled)
-    return module
-
-
-def _joined_shape(shapes: list[tuple[int, ...]], place: Place) -> tuple[int, ...]:
-    """The shape of each of their arrays."""
-    if place.stacked:
-        return shapes[0][1:]
-    joined = list(shapes[0])
-    joined[place.axis] = sum(shape[place.axis] for shape in shapes)
-    return tuple(joined)
+    return filled(module, arrays, _places(module, dialect), spec)
 
 
 def _places(module: Any, dialect: Dialect) -> list[Place]:
@@ -227,14 +178,14 @@ def _places(module: Any, dialect: Dialect) -> list[Place]:
         case QMIXMixer() if all(isinstance(getattr(module, part), Hypernetwork) for part in _QMIX[dialect]):
             # PyMARL2 wraps b_1's only layer in a sequence, where its name gets a number.
             names = {**_QMIX[dialect], **({"hidden_bias": "hyper_b1.0"} if dialect == "pymarl2" else {})}
-            return [place for part, name in names.items() for place in _network(module, part, [name], stacked=False)]
+            return [place for part, name in names.items() for place in network(module, part, [name], stacked=False)]
         case QattenMixer():
             return _qatten_places(module, _QATTEN[dialect])
         case QlinearMixer():
             return _qlinear_places(module)
         case _:
             raise QohortError(
-                f"PyMARL has no names for the weights of {_title(module)} with these settings; it knows recurrent "
+                f"PyMARL has no names for the weights of {title(module)} with these settings; it knows recurrent "
                 "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten and Qlinear."
             )
 
@@ -261,11 +212,11 @@ def _agent_places() -> list[Place]:
 
 def _qatten_places(mixer: QattenMixer, names: Mapping[str, str]) -> list[Place]:
     heads = range(mixer.config.heads)
-    places = _network(mixer, "query", [f"{names['query']}.{head}" for head in heads], stacked=True)
-    places += _linear(lambda m: m.key, mixer, [f"{names['key']}.{head}" for head in heads], stacked=True)
+    places = network(mixer, "query", [f"{names['query']}.{head}" for head in heads], stacked=True)
+    places += linear(lambda m: m.key, mixer, [f"{names['key']}.{head}" for head in heads], stacked=True)
     for part in ("head_weights", "value"):
         if getattr(mixer, part) is not None:
-            places += _network(mixer, part, [names[part]], stacked=False)
+            places += network(mixer, part, [names[part]], stacked=False)
     return places
 
 
@@ -276,25 +227,7 @@ def _qlinear_places(mixer: QlinearMixer) -> list[Place]:
         places.append(Place((f"{first}.bias",), (lambda m: m.bias,)))
     if mixer.last is not None:
         places.append(Place(("weight_nn.2.weight",), (lambda m: m.last.weight,)))
-    return places + (_network(mixer, "value", ["V"], stacked=False) if mixer.value is not None else [])
-
-
-def _network(mixer: Any, part: str, names: list[str], *, stacked: bool) -> list[Place]:
-    """The places of a hypernetwork: `name` if it has one layer, else `name.0`, `name.2`, ..."""
-    layers = len(getattr(mixer, part).layers)
-    places = []
-    for i in range(layers):
-        theirs = names if layers == 1 else [f"{name}.{2 * i}" for name in names]
-        places += _linear(lambda m, i=i: getattr(m, part).layers[i], mixer, theirs, stacked=stacked)
-    return places
-
-
-def _linear(get: Callable[[Any], Any], module: Any, names: list[str], *, stacked: bool) -> list[Place]:
-    kinds = ("weight",) if get(module).bias is None else ("weight", "bias")
-    return [
-        Place(tuple(f"{name}.{kind}" for name in names), (lambda m, kind=kind: getattr(get(m), kind),), stacked=stacked)
-        for kind in kinds
-    ]
+    return places + (network(mixer, "value", ["V"], stacked=False) if mixer.value is not None else [])
 
 
 def _with_widths(mixer: QattenMixer, arrays: Arrays, names: Mapping[str, str]) -> QattenMixer:
@@ -311,38 +244,8 @@ def _with_widths(mixer: QattenMixer, arrays: Arrays, names: Mapping[str, str]) -
 
 def _kind(arrays: Arrays) -> tuple[type, Dialect]:
     for prefix, kind in _KINDS.items():
-        if _has(arrays, prefix):
+        if has(arrays, prefix):
             return kind
     raise QohortError(
-        f"No mixer known here has weights named {_listed(sorted(arrays))}; known are those with {_listed(_KINDS)}."
+        f"No mixer known here has weights named {listed(sorted(arrays))}; known are those with {listed(_KINDS)}."
     )
-
-
-def _get(arrays: Arrays, name: str) -> np.ndarray:
-    if name not in arrays:
-        raise QohortError(f"These weights lack `{name}`; they have {_listed(sorted(arrays))}.")
-    return np.asarray(arrays[name])
-
-
-def _has(arrays: Arrays, prefix: str) -> bool:
-    return any(name.startswith(prefix + ".") for name in arrays)
-
-
-def _count(arrays: Arrays, prefix: str) -> int:
-    return len({name[len(prefix) + 1 :].split(".")[0] for name in arrays if name.startswith(prefix + ".")})
-
-
-def _outputs(arrays: Arrays, name: str) -> int:
-    """The outputs of a single layer, whether or not a sequence is wrapped around it."""
-    return _get(arrays, f"{name}.0.weight" if f"{name}.0.weight" in arrays else f"{name}.weight").shape[0]
-
-
-def _listed(names: Iterable[str], most: int = 6) -> str:
-    names = list(names)
-    return ", ".join(f"`{name}`" for name in names[:most]) + (
-        f" and {len(names) - most} more" if len(names) > most else ""
-    )
-
-
-def _title(module: Any) -> str:
-    return type(module.agent).__name__ if isinstance(module, IndependentTeam) else type(module).__name__

@@ -1,6 +1,7 @@
 """Mixers: from the agents' utilities to the value of the joint action. One paper, one file."""
 
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
+from qohort.mixers.central import Central, CentralMixer
 from qohort.mixers.independent import Independent, IndependentMixer
 from qohort.mixers.qatten import Qatten, QattenMixer
 from qohort.mixers.qlinear import Qlinear, QlinearMixer
@@ -8,13 +9,15 @@ from qohort.mixers.qmix import QMIX, QMIXMixer
 from qohort.mixers.vdn import VDN, VDNMixer
 
 MixerConfig = Independent | VDN | QMIX | Qatten | Qlinear
-"""Every mixer's settings."""
+"""The settings of every mixer whose utilities agents may act by."""
 
 __all__ = [
     "QMIX",
     "VDN",
     "AbstractMixer",
     "AbstractMixerConfig",
+    "Central",
+    "CentralMixer",
     "Independent",
     "IndependentMixer",
     "MixerConfig",
