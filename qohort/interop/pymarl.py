@@ -1,8 +1,9 @@
 """Weights of PyMARL and its descendants: in, and out again.
 
 A state dict is a mapping from PyTorch's names to arrays. Names are those of PyMARL (agent, QMIX), of the Qatten
-authors' release (Qatten, Qlinear) and of PyMARL2 (QMIX and Qatten under other names). What a mixer is, and how wide,
-is read from names and shapes; what weights do not tell (dead agents, regulariser) are settings.
+authors' release (Qatten, Qlinear), of weighted QMIX's (its unrestricted mixer) and of PyMARL2 (QMIX and Qatten under
+other names). What a mixer is, and how wide, is read from names and shapes; what weights do not tell (dead agents,
+regulariser) are settings. QTRAN's critic comes in through `qohort.interop.critics`.
 """
 
 import pathlib
@@ -15,11 +16,25 @@ import numpy as np
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
+from qohort.interop.critics import critic_places, read_central
 from qohort.interop.places import Arrays, Place, count, filled, has, linear, listed, network, outputs, take, title
-from qohort.mixers import QMIX, VDN, AbstractMixer, MixerConfig, Qatten, QattenMixer, Qlinear, QlinearMixer, QMIXMixer
+from qohort.mixers import (
+    QMIX,
+    VDN,
+    AbstractMixer,
+    Central,
+    CentralMixer,
+    MixerConfig,
+    Qatten,
+    QattenMixer,
+    Qlinear,
+    QlinearMixer,
+    QMIXMixer,
+)
 from qohort.mixers.vdn import VDNMixer
 from qohort.networks.base import AbstractTeam
 from qohort.networks.hyper import Hypernetwork, layer_sizes
+from qohort.networks.joint_critic import JointCritic
 from qohort.networks.recurrent import Recurrent, RecurrentAgent
 from qohort.networks.sharing import IndependentTeam
 from qohort.spec import EnvSpec
@@ -63,6 +78,7 @@ _KINDS: dict[str, tuple[type, Dialect]] = {
     "selector_extractors": (Qatten, "pymarl"),
     "query_embedding_layers": (Qatten, "pymarl2"),
     "weight_nn": (Qlinear, "pymarl"),
+    "net.0": (Central, "pymarl"),
 }
 
 
@@ -106,11 +122,13 @@ def team_from_pymarl(agent: str | pathlib.Path | Arrays, spec: EnvSpec) -> Loade
     return LoadedTeam(algorithm, agent_from_pymarl(arrays, spec, config), spec, step=0)
 
 
-def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig:
+def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig | Central:
     """The settings of a mixer, as far as weights tell them; the others are given."""
     if not arrays:
         return VDN(**settings)
     kind, dialect = _kind(arrays)
+    if kind is Central:
+        return Central(**{**read_central(arrays), **settings})
     if kind is QMIX:
         names = _QMIX[dialect]
         found: dict[str, Any] = {"embed": outputs(arrays, names["hidden_bias"])}
@@ -156,8 +174,8 @@ def mixer_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> Abstrac
     return _filled(mixer, arrays, dialect, spec)
 
 
-def to_pymarl(module: AbstractMixer | AbstractTeam, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
-    """The arrays of a mixer or of a team under PyTorch's names; gradients of one work as well."""
+def to_pymarl(module: AbstractMixer | AbstractTeam | JointCritic, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
+    """The arrays of a mixer, a team or a joint critic under PyTorch's names; gradients of one work as well."""
     arrays: dict[str, np.ndarray] = {}
     for place in _places(module, dialect):
         joined = np.concatenate([np.asarray(part(module)) for part in place.parts], axis=place.axis)
@@ -183,10 +201,13 @@ def _places(module: Any, dialect: Dialect) -> list[Place]:
             return _qatten_places(module, _QATTEN[dialect])
         case QlinearMixer():
             return _qlinear_places(module)
+        case CentralMixer() | JointCritic(value_encoder=None):
+            return critic_places(module)
         case _:
             raise QohortError(
                 f"PyMARL has no names for the weights of {title(module)} with these settings; it knows recurrent "
-                "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten and Qlinear."
+                "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten, Qlinear, the "
+                "unrestricted mixer of weighted QMIX, and QTRAN's critic in the forms of PyMARL."
             )
 
 

@@ -1,5 +1,6 @@
 """A mixer file: outputs, and the gradient of every loss that is stored."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -9,25 +10,27 @@ import numpy as np
 
 from qohort.interop.pymarl import to_pymarl
 from qohort.mixers import AbstractMixer
+from qohort.networks.joint_critic import JointCritic
 from qohort.spec import Observation
 from tests.golden.cases import Golden
 from tests.golden.comparison import Comparison
-from tests.golden.worlds import mixer_of, unit_size, units_of
+from tests.golden.worlds import joint_critic_of, mixer_of, unit_size, units_of
 from tests.references.moments import spec_of
+
+Outputs = Callable[[Any, dict[str, jax.Array]], dict[str, jax.Array]]
+"""From a module and what it reads to what comes out, under its names in the file."""
 
 
 def compare_mixer(golden: Golden, comparison: Comparison) -> None:
-    inputs = golden.under("in/")
-    qs, states = jnp.array(inputs["agent_qs"], float), jnp.array(inputs["states"], float)
-    agents, size = qs.shape[-1], states.shape[-1]
+    inputs = {name: jnp.array(golden.arrays[f"in/{name}"], float) for name in ("agent_qs", "states")}
+    rows, agents, size = inputs["agent_qs"].shape[:2], inputs["agent_qs"].shape[2], inputs["states"].shape[-1]
     spec = spec_of(agents, 2, 1, size, unit_size(golden, agents, size))
-    weights = golden.under("param/")
-    mixer = mixer_of(golden, weights, spec)
-    rows = qs.shape[:2]
-    actions = jnp.array(inputs["actions"][..., 0]) if "actions" in inputs else jnp.ones(qs.shape, int)
+    mixer = mixer_of(golden, golden.under("param/"), spec)
+    actions = golden.arrays.get("in/actions", np.ones((*rows, agents, 1), int))[..., 0]
 
     @eqx.filter_jit
-    def outputs(mixer: AbstractMixer, qs: jax.Array, states: jax.Array) -> dict[str, jax.Array]:
+    def outputs(mixer: AbstractMixer, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        qs, states = inputs["agent_qs"].reshape(*rows, agents), inputs["states"]
         moments = Observation(
             obs=jnp.zeros((*rows, agents, 1)),
             state=states,
@@ -35,7 +38,7 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
             avail=jnp.ones((*rows, agents, 2), bool),
             alive=jnp.ones((*rows, agents), bool),
         )
-        out = jax.vmap(jax.vmap(mixer))(qs, qs, moments, actions)
+        out = jax.vmap(jax.vmap(mixer))(qs, qs, moments, jnp.array(actions))
         named = {"q_tot": out.q_tot, "attend_mag_reg": jnp.mean(out.regulariser)}
         if "attention" in out.aux:
             named |= {
@@ -46,7 +49,34 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
             }
         return named
 
-    found = outputs(mixer, qs, states)
+    compare_outputs(golden, comparison, outputs, mixer, inputs)
+
+
+def compare_joint_critic(golden: Golden, comparison: Comparison) -> None:
+    """QTRAN's critic, with the actions taken and with others."""
+    inputs = {name: jnp.array(golden.arrays[f"in/{name}"], float) for name in ("hidden_states", "states")}
+    rows, agents = inputs["hidden_states"].shape[:2], inputs["hidden_states"].shape[2]
+    taken, others = (golden.arrays[f"in/{name}"] for name in ("actions_onehot", "other_actions_onehot"))
+    spec = spec_of(agents, taken.shape[-1], 1, inputs["states"].shape[-1], 1)
+    critic = joint_critic_of(golden, golden.under("param/"), spec)
+
+    @eqx.filter_jit
+    def outputs(critic: JointCritic, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        moment = inputs["hidden_states"], inputs["states"]
+        named = {"v": jax.vmap(jax.vmap(critic.value))(*moment)[..., None]}
+        for name, chosen in (("q_taken", taken), ("q_other", others)):
+            actions = jnp.array(np.where(chosen.any(axis=-1), chosen.argmax(axis=-1), -1).reshape(*rows, agents))
+            named[name] = jax.vmap(jax.vmap(critic))(*moment, actions)[..., None]
+        return named
+
+    compare_outputs(golden, comparison, outputs, critic, inputs)
+
+
+def compare_outputs(
+    golden: Golden, comparison: Comparison, outputs: Outputs, module: Any, inputs: dict[str, jax.Array]
+) -> None:
+    """Every output, and the gradient of every loss that is stored."""
+    found = outputs(module, inputs)
     prefix = "f64/" if comparison.x64 else ""
     for name, wanted in golden.under(f"{prefix}out/").items():
         if name in found:
@@ -59,16 +89,16 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
         factors = {name: jnp.array(array, float) for name, array in golden.under(f"{loss}/weights/").items()}
         assert set(factors) <= set(found), f"{loss} is made of {sorted(factors)}, which are not all computed here"
 
-        def total(point: tuple[Any, jax.Array, jax.Array], factors: dict[str, jax.Array] = factors) -> jax.Array:
+        def total(point: tuple[Any, dict[str, jax.Array]], factors: dict[str, jax.Array] = factors) -> jax.Array:
             named = outputs(*point)
             return jnp.stack([jnp.sum(factor * named[name]) for name, factor in factors.items()]).sum()
 
-        value, gradient = eqx.filter_value_and_grad(total)((mixer, qs, states))
+        value, gradient = eqx.filter_value_and_grad(total)((module, inputs))
         stored = golden.under(f"{prefix}{loss}/")
         comparison.add("value", f"{loss}/loss", value, stored["loss"])
         ours = named_gradient(golden, gradient)
         largest = max(np.abs(array).max(initial=0.0) for array in ours.values())
-        for name in (*(f"param/{weight}" for weight in weights), "agent_qs", "states"):
+        for name in (*(f"param/{weight}" for weight in golden.under("param/")), *inputs):
             wanted = stored.get(name)
             if wanted is None and name == "states":
                 continue
@@ -76,10 +106,10 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
 
 
 def named_gradient(golden: Golden, gradient: Any) -> dict[str, np.ndarray]:
-    mixer, qs, states = gradient
+    module, inputs = gradient
     dialect = "pymarl2" if "pymarl2" in golden.meta["repository"] else "pymarl"
-    named = {f"param/{name}": array for name, array in to_pymarl(mixer, dialect).items()}
-    return {**named, "agent_qs": np.asarray(qs), "states": np.asarray(states)}
+    named = {f"param/{name}": array for name, array in to_pymarl(module, dialect).items()}
+    return {**named, **{name: np.asarray(array) for name, array in inputs.items()}}
 
 
 def add_gradient(
