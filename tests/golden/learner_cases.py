@@ -70,7 +70,7 @@ def compare_learner(family: Family, golden: Golden, variant: str, comparison: Co
 
     after = [learner.params, out["learner"].params]
     if any(name.startswith("step2/") for name in stored) or "step2_loss" in stored:
-        second = run(family, config, out["learner"], window, last, terms=())
+        second = run(family, config, out["learner"], window, last, terms=terms)
         comparison.add("value", "step2_loss", second["loss"], stored["step2_loss"])
         after.append(second["learner"].params)
     free = undecided(golden, variant, stored, config.optimiser, x64=comparison.x64)
@@ -134,17 +134,18 @@ def run(
     family: Family, config: Any, learner: QLearner, window: Window, last: jax.Array, *, terms: tuple = ()
 ) -> dict[str, Any]:
     """One update, and what can be seen on the way; the gradients of some terms of the loss alone."""
-    params, target = learner.params, learner.target
-    (loss, looked), gradient = jax.value_and_grad(config.loss, has_aux=True)(params, target, window)
+    names = ("grad", *(f"grad_of_{name}" for name, _ in terms))
+
+    def parts(params: Any) -> tuple[jax.Array, dict[str, Any]]:
+        loss, looked = config.loss(params, learner.target, window)
+        return jnp.stack([loss, *(looked[ours] for _, ours in terms)]), looked
+
+    gradients, looked = jax.jacrev(parts, has_aux=True)(learner.params)
     updated, metrics = config.update(learner, window, jax.random.key(0))
-    alone = {
-        f"grad_of_{name}": jax.grad(lambda p, ours=ours: config.loss(p, target, window)[1][ours])(params)
-        for name, ours in terms
-    }
     return {
-        "loss": loss,
+        "loss": metrics["loss"],
         "grad_norm": metrics["grad_norm"],
-        "gradients": {"grad": gradient, **alone},
+        "gradients": {name: jax.tree.map(lambda leaf, i=i: leaf[i], gradients) for i, name in enumerate(names)},
         "learner": updated,
         "middle": {"mask": window.valid[..., None], **family.middle(config, learner, window, last, looked)},
     }
