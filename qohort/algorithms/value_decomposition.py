@@ -41,6 +41,8 @@ class ValueDecomposition(AbstractQLearning):
 
     mixer: MixerConfig | AbstractMixerConfig = Qatten()
     """How utilities become the joint value."""
+    unavailable_targets: bool = False
+    """Look for the best next action among unavailable ones too, as QPLEX's release does without double Q."""
     loss_scale: float = 1.0
     """A factor on the squared error; PyMARL2 has 0.5."""
 
@@ -70,12 +72,16 @@ class ValueDecomposition(AbstractQLearning):
         chosen = pick(values[:-1], window.actions)
         mixed = mix(params.mixer, chosen, values[:-1], (now, window.actions))
 
+        following = window.observations
+        if self.unavailable_targets:
+            following = dataclasses.replace(following, avail=jnp.ones_like(following.avail))
+
         def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:
-            utilities, seen = target_values[rows], at_rows(window.observations, rows)
-            return mix(target.mixer, pick(utilities, actions), utilities, (seen, actions)).q_tot
+            utilities = target_values[rows]
+            return mix(target.mixer, pick(utilities, actions), utilities, (at_rows(following, rows), actions)).q_tot
 
         chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
-        targets = self.targets(window, joint, greedy(chooser, window.observations.avail))
+        targets = self.targets(window, joint, greedy(chooser, following.avail))
         error = mixed.q_tot - jax.lax.stop_gradient(targets)
         td_loss = self.loss_scale * mean_of_valid(jnp.mean(error**2, axis=-1), window.valid, shares)
         penalty = jnp.sum(mixed.regulariser * shares.penalty)

@@ -20,18 +20,21 @@ KINDS: dict[str, Kind] = {
     "modules/mixers/nmix.py Mixer": "mixer",
     "modules/mixers/qatten.py QattenMixer": "mixer",
     "modules/mixers/qlinear.py QlinearMixer": "mixer",
+    "modules/mixers/dmaq_general.py DMAQer": "mixer",
+    "modules/mixers/dmaq_qatten.py DMAQ_QattenMixer": "mixer",
     "modules/mixers/qmix_central_no_hyper.py QMixerCentralFF": "mixer",
     "modules/mixers/qmix_central_attention.py QMixerCentralAtten": "mixer",
     "modules/mixers/qtran.py QTranBase": "joint critic",
     "learners/q_learner.py QLearner": "learner",
     "learners/nq_learner.py NQLearner": "learner",
+    "learners/dmaq_qatten_learner.py DMAQ_qattenLearner": "learner",
     "learners/qtran_learner.py QLearner": "qtran",
     "learners/max_q_learner.py MAXQLearner": "weighted qmix",
 }
 """How the numbers of each class are compared; files of other classes are left for later."""
 
 LEARNT_MIXERS: dict[Kind, set[str | None]] = {
-    "learner": {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear"},
+    "learner": {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear", "dmaq", "dmaq_qatten"},
     "qtran": {"qtran_base"},
     "weighted qmix": {"vdn", "qmix"},
 }
@@ -67,6 +70,16 @@ class Golden:
         """The arrays whose names begin with `prefix`, without it."""
         return {name[len(prefix) :]: array for name, array in self.arrays.items() if name.startswith(prefix)}
 
+    @property
+    def qplex(self) -> bool:
+        """Whether it is a learner of QPLEX's release or of its copies."""
+        return any("dmaq_qatten_learner" in name for name in self.meta["classes"])
+
+    @property
+    def pymarl2(self) -> bool:
+        """Whether PyMARL2 produced it."""
+        return "pymarl2" in self.meta["repository"]
+
     def setting(self, *names: str, default: Any = None) -> Any:
         """A setting of the published code, under the first of these names that it has."""
         known = {"unit": self.meta.get("sizes", {}).get("unit"), **self.meta.get("config", {})}
@@ -87,7 +100,8 @@ def all_cases() -> list[Case]:
 def _cases_of(path: pathlib.Path) -> list[Case]:
     golden = Golden(path)
     classes = golden.meta.get("classes", [])
-    kind: Kind = next((KINDS[name] for name in classes if name in KINDS), "later")
+    known: list[Kind] = [KINDS[name] for name in classes if name in KINDS]
+    kind: Kind = known[0] if known else "later"
     if kind in LEARNT_MIXERS and golden.setting("mixer") not in LEARNT_MIXERS[kind]:
         kind = "later"
     variants = list(golden.meta["variants"]) if kind in LEARNT_MIXERS else [""]

@@ -64,14 +64,13 @@ def qtran_middle(
 
 
 def weighted_config(golden: Golden, settings: dict[str, Any], *, exact: bool) -> WeightedQMIX:
-    second = "pymarl2" in golden.meta["repository"]
     optimistic = settings.get("hysteretic_qmix", golden.setting("hysteretic_qmix", default=True))
     return WeightedQMIX(
         **protocol_of(golden, settings, exact=exact),
         weighting="ow" if optimistic else "cw",
         alpha=float(settings.get("w", golden.setting("w", default=0.1))),
-        central_scale=0.5 if second else 1.0,
-        estimator="td-lambda" if second else "one-step",
+        central_scale=0.5 if golden.pymarl2 else 1.0,
+        estimator="td-lambda" if golden.pymarl2 else "one-step",
         td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
     )
 

@@ -4,12 +4,13 @@ A stop-gradient is the real part: derivatives are taken by the complex step.
 """
 
 import dataclasses
+import functools
+from typing import Any
 
 import numpy as np
 
 from tests.references.derivatives import Weights, relu
 from tests.references.learner import Batch, gru, part
-
 
 ACTIONS = 3
 """How many actions each agent has in the tests' world."""
@@ -55,13 +56,14 @@ def joint_value(weights: Weights, form: str, memory: np.ndarray, state: np.ndarr
     rows = [np.arange(ACTIONS) == u for u in actions]
     if form == "pymarl-coma":
         return network(weights, "joint", np.concatenate([state, *rows]))[0]
-    summed = sum(network(weights, "encoder", np.concatenate([h, row])) for h, row in zip(memory, rows, strict=True))
+    encoded = [network(weights, "encoder", np.concatenate([h, row])) for h, row in zip(memory, rows, strict=True)]
+    summed = np.sum(encoded, axis=0)
     return network(weights, "joint", summed if form == "paper" else np.concatenate([state, summed]))[0]
 
 
 def state_value(weights: Weights, form: str, memory: np.ndarray, state: np.ndarray) -> complex:
     """V(τ)."""
-    read = sum(network(weights, "value_encoder", h) for h in memory) if form == "paper" else state
+    read = np.sum([network(weights, "value_encoder", h) for h in memory], axis=0) if form == "paper" else state
     return network(weights, "state_value", read)[0]
 
 
@@ -94,16 +96,17 @@ def loss(weights: Weights, goal: np.ndarray, batch: Batch, state: np.ndarray, se
     critic = part(weights, "critic")
     total = 0j
     for t, b in zip(*np.nonzero(batch.valid), strict=True):
-        moment = settings.form, memory[t, b], state[t, b]
+        seen = memory[t, b], state[t, b]
+        joint = functools.partial(joint_value, critic, settings.form, *seen)
         q, avail, taken = values[t, b], batch.avail[t, b], batch.actions[t, b]
-        value = state_value(critic, *moment)
+        value = state_value(critic, settings.form, *seen)
 
-        def gap(actions: np.ndarray, q: np.ndarray = q, moment: tuple = moment, value: complex = value) -> complex:
+        def gap(actions: np.ndarray, q: Any = q, joint: Any = joint, value: complex = value) -> complex:
             """D(τ, u)."""
             summed = sum(q[i, a] for i, a in enumerate(actions))
-            return summed - np.real(joint_value(critic, *moment, actions)) + value
+            return summed - np.real(joint(actions)) + value
 
-        td = (joint_value(critic, *moment, taken) - goal[t, b]) ** 2
+        td = (joint(taken) - goal[t, b]) ** 2
         opt = gap(best(q, avail)) ** 2
         if settings.variant == "base":
             d = gap(taken)
