@@ -21,11 +21,12 @@ from tests.learning.tables import enumerated
 
 PAYOFF = np.asarray(PAYOFFS["qtran-matrix"], float)
 BEST = 0  # both agents' first action, in row-major order
-RATES = ((2000, 1e-3), (500, 1e-4))
 SMALL: dict[str, Any] = {
     "team": FeedForward(hidden=32, sharing="none"),
     "optimiser": Optimiser(kind="adam", learning_rate=1e-3, eps=1e-8),
 }
+RATES = {"qtran": ((3000, 3e-4), (500, 3e-5)), "qmix": ((2000, 1e-3), (500, 1e-4))}
+"""Updates and their learning rates, by kind of method. With 1e-3 some of QTRAN's critics end as a sum."""
 METHODS: dict[str, AbstractQLearning] = {
     "qtran": QTRAN(**SMALL),
     "qtran-alt": QTRAN(variant="alt", **SMALL),
@@ -34,7 +35,8 @@ METHODS: dict[str, AbstractQLearning] = {
         mixer=QMIX(embed=8, hypernet_hidden=16), central=Central(embed=32), weighting="cw", **SMALL
     ),
 }
-SEEDS = [3, pytest.param(20, marks=pytest.mark.slow)]
+SLOW = pytest.mark.slow
+SEEDS = [3, pytest.param(20, marks=SLOW)]
 
 
 @functools.cache
@@ -47,7 +49,7 @@ def learned(name: str, seeds: int) -> dict[str, np.ndarray]:
     @jax.vmap
     def train(key: jax.Array) -> dict[str, jax.Array]:
         learner = algorithm.init(game.spec, key)
-        for count, rate in RATES:
+        for count, rate in RATES["qtran" if isinstance(algorithm, QTRAN) else "qmix"]:
             learner = type(learner)(
                 learner.params, learner.target, learner.opt_state, jnp.asarray(rate), learner.updates
             )
@@ -72,17 +74,21 @@ def test_qtran_finds_the_optimum_with_gaps_as_its_theorem_wants_them(name: str, 
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_qtran_alt_draws_every_agents_least_gap_to_zero(seeds: int):
-    """Whatever the other does, some action of each has D = 0: in QTRAN-base nothing asks for that."""
+    """Whatever the other does, some action of each has D = 0. QTRAN-base, of which nothing asks that, lets some be."""
     gaps = learned("qtran-alt", seeds)["gap"].reshape(seeds, 3, 3)
     for axis in (1, 2):
         np.testing.assert_allclose(gaps.min(axis=axis), 0.0, atol=0.1)
+    assert learned("qtran", seeds)["gap"].reshape(seeds, 3, 3).min(axis=1).max() > 1.0
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-@pytest.mark.parametrize("name", ["ow-qmix", "cw-qmix"])
-def test_weighted_qmix_finds_what_qmix_misses(name: str, seeds: int):
-    """The unrestricted value is the payoff, and the monotone one has its maximum where that is 8."""
+@pytest.mark.parametrize(("name", "rest"), [("ow-qmix", -12 / 11), pytest.param("cw-qmix", -6.0, marks=SLOW)])
+def test_weighted_qmix_finds_what_qmix_misses(name: str, rest: float, seeds: int):
+    """The unrestricted value is the payoff; the monotone one is 8 where that is, and one number elsewhere.
+
+    Of the eight other cells four are −12 and four are 0. With all weights α = 0.1 (CW) it is their mean, −6; with
+    weight 1 where it is too low (OW), the x that makes 0.1 (x + 12)² + x² least.
+    """
     looked = learned(name, seeds)
     np.testing.assert_allclose(looked["q_central"], np.tile(PAYOFF.ravel(), (seeds, 1)), atol=0.1)
-    assert (looked["q_tot"].argmax(axis=1) == BEST).all()
-    np.testing.assert_allclose(looked["q_tot"][:, BEST], 8.0, atol=0.5)
+    np.testing.assert_allclose(looked["q_tot"], np.tile([8.0] + [rest] * 8, (seeds, 1)), atol=0.1)
