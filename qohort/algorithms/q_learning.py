@@ -22,6 +22,7 @@ from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
 from qohort.algorithms.joint import Shares, shares_of, summary
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
+from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
 from qohort.networks import TeamConfig
@@ -73,6 +74,12 @@ class AbstractQLearning(AbstractAlgorithm):
     """Choose the next action with the live network, not the target network."""
     bootstrap_time_limit: bool = False
     """Look beyond the time limit; the published runs count it as the end."""
+    estimator: EstimatorName = "one-step"
+    """What the joint value is drawn to; see `qohort.estimators.returns`."""
+    td_lambda: float = 0.6
+    """λ of the chained estimators."""
+    n: int = 3
+    """Rewards in an `n-step` target."""
     target_interval: int = 200
     """Updates between two copies to the target network."""
     target_rate: float = 1.0
@@ -105,14 +112,15 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def check_settings(self) -> None:
         """Refuse settings that cannot be; every leaf calls it when it is made."""
-        for name in ("environments", "update_every", "updates", "target_interval", "at_once"):
+        for name in ("environments", "update_every", "updates", "target_interval", "at_once", "n"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QohortError(f"{name} is {value}; it must be at least 1.")
         if self.at_once is not None and self.feed.batch % self.at_once:
             raise QohortError(f"at_once is {self.at_once}; it must divide feed.batch, which is {self.feed.batch}.")
-        if not 0 <= self.gamma <= 1:
-            raise QohortError(f"gamma is {self.gamma}; it must lie between 0 and 1.")
+        for name in ("gamma", "td_lambda"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
         if not 0 < self.target_rate <= 1:
             raise QohortError(f"target_rate is {self.target_rate}; it must be above 0 and at most 1 (a full copy).")
         for end in ("start", "end"):
@@ -182,6 +190,26 @@ class AbstractQLearning(AbstractAlgorithm):
         at_once = self.at_once or episodes_at_once(rows=frames * agents, batch=batch)
         shares = shares_of(window.valid, padding=self.counts_padding(params))
         return gradient_in_blocks(part, params, (window, shares), at_once=at_once)
+
+    def targets(self, window: Window, joint: Joint, greedy: Int[Array, "T1 B N"]) -> Float[Array, "T B M"]:
+        """What the joint values of the steps are drawn to.
+
+        Args:
+            window: some episodes.
+            joint: the target network's value of joint actions in some of the frames.
+            greedy: the greedy joint action of every frame.
+        """
+        evidence = evidence_of(
+            window,
+            joint,
+            greedy,
+            reward=self.team_reward(window.reward),
+            gamma=self.gamma,
+            bootstrap_time_limit=self.bootstrap_time_limit,
+            td_lambda=self.td_lambda,
+            n=self.n,
+        )
+        return ESTIMATORS[self.estimator](evidence)
 
     def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
         """The rewards as they are learnt from."""

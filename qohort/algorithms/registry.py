@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 
+from qohort.algorithms import qtran, weighted_qmix
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.presets import decomposition, paper_qplex, qatten_on
 from qohort.algorithms.replay_free_presets import replay_free
@@ -56,6 +57,10 @@ METHODS: dict[str, Method] = {
         Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
     ),
     **{f"pqn-{name}": replay_free(name, mixer) for name, mixer in REPLAY_FREE.items()},
+    "qtran": qtran.BASE,
+    "qtran-alt": qtran.ALT,
+    "ow-qmix": weighted_qmix.OPTIMISTIC,
+    "cw-qmix": weighted_qmix.CENTRAL,
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}

@@ -34,7 +34,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm, Pace
-from qohort.algorithms.joint import at_rows, joint_values, mix, pick, shares_of, summary
+from qohort.algorithms.joint import at_rows, joint_values, mean_of_valid, mix, pick, shares_of, summary
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import Looked
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
@@ -176,7 +176,7 @@ class ReplayFree(AbstractAlgorithm):
 
         targets = self.targets(*jax.lax.stop_gradient((params, values)), window)
         error = mixed.q_tot - targets
-        td_loss = jnp.sum(jnp.where(window.valid, jnp.mean(error**2, axis=-1), 0.0) * shares.error)
+        td_loss = mean_of_valid(jnp.mean(error**2, axis=-1), window.valid, shares)
         penalty = jnp.sum(mixed.regulariser * shares.penalty)
         looked: Looked = {
             "q_tot": mixed.q_tot,

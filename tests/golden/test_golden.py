@@ -3,13 +3,22 @@
 Files lie beside the repository, or in the folders that the environment variable QOHORT_GOLDEN names.
 """
 
+from collections.abc import Callable
+
 import jax
 import pytest
 
 from tests.golden.cases import BESIDE, VARIABLE, Case, Golden
 from tests.golden.comparison import Comparison
-from tests.golden.learner_cases import compare_learner
-from tests.golden.mixer_cases import compare_mixer
+from tests.golden.critic_learner_cases import QTRAN_LEARNER, WEIGHTED_QMIX
+from tests.golden.learner_cases import VALUE, compare_learner
+from tests.golden.mixer_cases import compare_joint_critic, compare_mixer
+
+MODULES: dict[str, Callable[[Golden, Comparison], None]] = {
+    "mixer": compare_mixer,
+    "joint critic": compare_joint_critic,
+}
+FAMILIES = {"learner": VALUE, "qtran": QTRAN_LEARNER, "weighted qmix": WEIGHTED_QMIX}
 
 
 def test_golden(golden_case: Case, tell) -> None:
@@ -22,10 +31,10 @@ def test_golden(golden_case: Case, tell) -> None:
     golden = Golden(golden_case.path)
     try:
         with jax.enable_x64(golden_case.x64):
-            if golden_case.kind == "mixer":
-                compare_mixer(golden, comparison)
+            if golden_case.kind in FAMILIES:
+                compare_learner(FAMILIES[golden_case.kind], golden, golden_case.variant, comparison)
             else:
-                compare_learner(golden, golden_case.variant, comparison)
+                MODULES[golden_case.kind](golden, comparison)
     finally:
         tell(golden_case, comparison.summary())
     comparison.check()
