@@ -22,7 +22,13 @@ MIXERS = {
 LEARNERS = {"learners/q_learner.py QLearner", "learners/nq_learner.py NQLearner"}
 LEARNT_MIXERS = {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear"}
 
-Kind = Literal["mixer", "learner", "later", "absent"]
+FURTHER: dict[str, "Kind"] = {
+    "modules/critics/coma.py COMACritic": "coma-critic",
+    "learners/coma_learner.py COMALearner": "coma-learner",
+}
+"""What a file with this class is, where it is neither a mixer nor a learner of value decomposition."""
+
+Kind = Literal["mixer", "learner", "coma-critic", "coma-learner", "later", "absent"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +85,8 @@ def _cases_of(path: pathlib.Path) -> list[Case]:
         kind = "mixer"
     elif set(classes) & LEARNERS and golden.setting("mixer") in LEARNT_MIXERS:
         kind, variants = "learner", list(golden.meta["variants"])
+    for name in set(classes) & set(FURTHER):
+        kind, variants = FURTHER[name], list(golden.meta.get("variants") or [""])
     if kind == "later":
         return [Case("later", path, note=", ".join(classes) or "no classes named")]
     precisions = (False, True) if golden.under("f64/") else (False,)

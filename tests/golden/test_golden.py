@@ -7,9 +7,17 @@ import jax
 import pytest
 
 from tests.golden.cases import BESIDE, VARIABLE, Case, Golden
+from tests.golden.coma_cases import compare_coma_critic, compare_coma_learner
 from tests.golden.comparison import Comparison
 from tests.golden.learner_cases import compare_learner
 from tests.golden.mixer_cases import compare_mixer
+
+COMPARE = {
+    "mixer": lambda golden, variant, comparison: compare_mixer(golden, comparison),
+    "learner": compare_learner,
+    "coma-critic": compare_coma_critic,
+    "coma-learner": compare_coma_learner,
+}
 
 
 def test_golden(golden_case: Case, tell) -> None:
@@ -22,10 +30,7 @@ def test_golden(golden_case: Case, tell) -> None:
     golden = Golden(golden_case.path)
     try:
         with jax.enable_x64(golden_case.x64):
-            if golden_case.kind == "mixer":
-                compare_mixer(golden, comparison)
-            else:
-                compare_learner(golden, golden_case.variant, comparison)
+            COMPARE[golden_case.kind](golden, golden_case.variant, comparison)
     finally:
         tell(golden_case, comparison.summary())
     comparison.check()
