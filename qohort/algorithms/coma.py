@@ -1,14 +1,14 @@
 """Counterfactual multi-agent policy gradients: COMA.
 
-Foerster et al. 2018. Decentralised policies are improved with a central critic that tells, for each agent, the values of
-all its own actions while the others' are held fixed; what an action is worth is measured against what the agent's
+Foerster et al. 2018. Decentralised policies are improved with a central critic that tells, for each agent, the values
+of all its own actions while the others' are held fixed; what an action is worth is measured against what the agent's
 policy would have gained on average in its place:
 
     A_i(s, u) = Q(s, u) − Σ_a π_i(a | τ_i) Q(s, (a, u_{−i}))                      (equation 4)
     actor:   −Σ m A_i log π_i(u_i | τ_i) / Σ m
-    critic:  Σ m (Q(s_t, u_t) − G_t)² / Σ m,   G the TD(λ) return of the target critic (section 3)
+    critic:  Σ m (Q(s_t, u_t) − G_t)² / Σ m,   G the TD(λ) return of the target critic
 
-with π = (1 − ε) softmax + ε / n (section 5.2). The critic is stepped once for every index of time, from the last to the
+with π = (1 − ε) softmax + ε / n. The critic is stepped once for every index of time, from the last to the
 first; the actor uses the values from just before each of these steps. The numbers are those of the PyMARL code.
 
 Differences from the paper and from PyMARL: the data are stretches of fresh play of all environments (they begin and end
@@ -173,7 +173,7 @@ class COMA(AbstractAlgorithm):
     def policy(
         self, logits: Float[Array, "*rows A"], avail: Bool[Array, "*rows A"], epsilon: Float[Array, "..."]
     ) -> Float[Array, "*rows A"]:
-        """π = (1 − ε) softmax + ε / n (section 5.2), n being the available actions or, masked afterwards, all of them."""
+        """π = (1 − ε) softmax + ε / n; n counts the available actions or, if they are masked afterwards, all."""
         if self.mask_before_softmax:
             return floored(jnp.exp(log_probabilities(logits, avail)), avail, epsilon)
         of_all = floored(jax.nn.softmax(logits, axis=-1), jnp.ones_like(avail), epsilon)

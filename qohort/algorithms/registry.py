@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Mapping
 
+from qohort.algorithms.coma_presets import coma
+from qohort.algorithms.maac_presets import maac
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.presets import decomposition
 from qohort.errors import QohortError
@@ -16,6 +18,8 @@ METHODS: dict[str, Method] = {
     "qmix": decomposition(QMIX(), "monotonic mixing by hypernetworks (Rashid et al. 2018)"),
     "qatten": decomposition(Qatten(), "multi-head attention over the agents' utilities (Yang et al. 2020)"),
     "qlinear": decomposition(Qlinear(), "Qatten's control without attention: state-dependent positive weights"),
+    "coma": coma(),
+    "maac": maac(),
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}

@@ -33,7 +33,7 @@ def sample(key: PRNGKeyArray, logits: Float[Array, "*rows A"], avail: Bool[Array
 def floored(
     probabilities: Float[Array, "*rows A"], avail: Bool[Array, "*rows A"], epsilon: Float[Array, "..."]
 ) -> Float[Array, "*rows A"]:
-    """(1 − ε) π + ε / n for the n available actions, 0 for the others (Foerster et al. 2018, section 5.2).
+    """(1 − ε) π + ε / n for the n available actions, 0 for the others (Foerster et al. 2018).
 
     Args:
         probabilities: of a policy that gives unavailable actions nothing; else the result does not add up to 1.

@@ -1,8 +1,8 @@
 """COMA's critic: the values of all own actions of an agent, those of the others held fixed (Foerster et al. 2018).
 
-For agent i it reads [state, own observation, joint action with the own block zero, joint last action, one-hot i] and has
-two layers of rectified units and an output for each own action, so that one pass gives what the counterfactual baseline
-needs.
+For agent i it reads [state, own observation, joint action with the own block zero, joint last action, one-hot i] and
+has two layers of rectified units and an output for each own action, so that one pass gives what the counterfactual
+baseline needs.
 """
 
 import dataclasses

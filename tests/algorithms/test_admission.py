@@ -15,7 +15,6 @@ from rich.console import Console
 
 import qohort
 from qohort.algorithms.base import AbstractAlgorithm
-from qohort.algorithms.q_learning import AbstractQLearning
 from qohort.algorithms.registry import METHODS
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make, names
@@ -26,6 +25,8 @@ from qohort.mixers import VDN, Independent
 from qohort.networks.base import View
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
+from qohort.replay.fresh import Fresh
+from qohort.replay.samplers import Replayed
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec, Observation
 from qohort.training import checkpoint
@@ -38,14 +39,22 @@ from tests.worlds import Clock
 CHUNK = 40
 STEPS, BATCH = 5, 3
 SPEC = Clock().spec
+FEEDS: dict[type, dict[str, Any]] = {
+    Replayed: {"batch": BATCH, "episodes": 20, "frames": None},
+    Fresh: {"length": CHUNK // 2},
+}
+"""What makes a feed small."""
 
 
 def tiny(algorithm: AbstractAlgorithm) -> Any:
     """The same algorithm, with networks and a feed that compile in a moment."""
-    assert isinstance(algorithm, AbstractQLearning)
-    team = dataclasses.replace(algorithm.team, hidden=8)  # pyright: ignore[reportArgumentType]
-    feed = dataclasses.replace(algorithm.feed, batch=BATCH, episodes=20)
-    return dataclasses.replace(algorithm, team=team, feed=feed, update_every=4, target_interval=2, environments=2)
+    settings: Any = algorithm
+    known = {field.name for field in dataclasses.fields(settings)}
+    networks = {name: dataclasses.replace(getattr(settings, name), hidden=8) for name in known & {"team", "critic"}}
+    sizes = {name: size for name, size in {"update_every": 4, "target_interval": 2}.items() if name in known}
+    feed: Any = algorithm.feed
+    feed = dataclasses.replace(feed, **FEEDS[type(feed)])
+    return dataclasses.replace(settings, **networks, **sizes, feed=feed, environments=2)
 
 
 CASES: dict[str, Any] = {
