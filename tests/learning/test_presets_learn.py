@@ -12,12 +12,14 @@ from qohort.training.programs import Programs
 
 
 def scores(name: str, world: str, which: str | None, chunks: int) -> tuple[Programs, dict[str, float]]:
-    """Train for so many chunks and play 64 greedy episodes."""
-    algorithm: Any = preset(name, world, which).algorithm
-    programs = Programs(algorithm, make(world), chunk=50, together=False)
+    """Train for so many chunks of 50 steps, or as many steps in the preset's chunks, and play 64 greedy episodes."""
+    chosen = preset(name, world, which)
+    algorithm: Any = chosen.algorithm
+    chunk = chosen.run.get("chunk", 50)
+    programs = Programs(algorithm, make(world), chunk=chunk, together=False)
     state = programs.begin([0])
-    for index in range(chunks):
-        step = index * 50 * algorithm.environments
+    for index in range(chunks * 50 // chunk):
+        step = index * chunk * algorithm.environments
         state, _ = programs.chunk(
             state, exploration=algorithm.exploration().at(step), learning_rate=algorithm.learning_rate().at(step)
         )
