@@ -9,6 +9,7 @@ from qohort.errors import QohortError
 BENCHES: dict[str, tuple[str, str]] = {
     "learner": ("qohort.bench.learner:main", "one update at the sizes of four maps, beside a PyMARL-style learner"),
     "simulator": ("qohort.bench.simulator:main", "battles played at once, beside SMAX"),
+    "training": ("qohort.bench.training:main", "win rate against the clock, beside JaxMARL's QMIX on SMAX"),
 }
 
 

@@ -22,6 +22,8 @@ from qohort.spec import EnvSpec, Observation, Outcome
 
 GAMES = 8
 """How many copies of the world are played side by side."""
+QUICKLY = {"xla_backend_optimization_level": 0}
+"""What is played once is compiled without much care: that takes half as long, and far longer than playing."""
 
 
 def check_env(env: Any, *, key: PRNGKeyArray | None = None, steps: int | None = None) -> None:
@@ -250,13 +252,13 @@ def _plain(leaf: Any) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
 
 
-@eqx.filter_jit
+@eqx.filter_jit(compiler_options=QUICKLY)  # pyright: ignore[reportCallIssue]
 def _start(env: AbstractEnv, keys: Key[Array, " G"]) -> tuple[Any, Observation]:
     states = jax.vmap(env.reset)(keys)
     return states, jax.vmap(lambda state: env.observe(env.snapshot(state)))(states)
 
 
-@eqx.filter_jit
+@eqx.filter_jit(compiler_options=QUICKLY)  # pyright: ignore[reportCallIssue]
 def _rollout(env: AbstractEnv, starts: Any, keys: Key[Array, "G T 2"], whims: Float[Array, "G T N A"]) -> Frame:
     """Play; of the available actions each agent takes the one that its whims rate highest."""
 

@@ -15,7 +15,7 @@ from qohort.report.figures import MUTED, NAMES, OURS, dress, save, short, styled
 from qohort.training import disk
 from qohort.training.records import METRICS
 from qohort.training.run_folder import read_config
-from qohort.training.session import seed_folder, seeds_in
+from qohort.training.seeds import seed_folder, seeds_in
 
 PREFERRED = ("eval/win_rate", "eval/return")
 """What is drawn: the first that was measured."""

@@ -62,7 +62,8 @@ def demo(root: Path, **settings: int) -> int:
 def _told(folder: Path, curve: "Curve", seed: int) -> str:
     """What was learned, where to look, and what to try next."""
     from qohort.training.records import TIMING
-    from qohort.training.session import ABSOLUTE_FILE, seed_folder
+    from qohort.training.seeds import seed_folder
+    from qohort.training.session import ABSOLUTE_FILE
 
     best = json.loads((seed_folder(folder, seed) / ABSOLUTE_FILE).read_text(encoding="utf-8"))
     steps, games = int(curve.seeds[seed].steps[-1]), len(best["episodes/return"])

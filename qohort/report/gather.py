@@ -22,7 +22,8 @@ from qohort.study.manifest import MANIFEST
 from qohort.training import disk
 from qohort.training.records import METRICS, TIMING, running_clock
 from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, clean, read_config
-from qohort.training.session import ABSOLUTE_FILE, seed_folder, seeds_in
+from qohort.training.seeds import seed_folder, seeds_in
+from qohort.training.session import ABSOLUTE_FILE
 
 EVAL, EPISODES = "eval/", "episodes/"
 
@@ -131,7 +132,10 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
     planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
     finished, running = (folder / FINISHED).exists(), _is_running(folder)
     steps = int(run["steps"])
-    seeds = [_read_seed(folder, seed, steps=steps, finished=finished, running=running) for seed in seeds_in(folder)]
+    seeds = [
+        _read_seed(folder, seed, steps=steps, finished=finished and seed in planned, running=running)
+        for seed in seeds_in(folder)
+    ]
     return RunRecord(
         folder=folder,
         name=_name(folder, root, str(config["name"])),

@@ -21,12 +21,10 @@ from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
 from qohort.errors import QohortError
 from qohort.study.grid import Grid, Trial, trials
-from qohort.training.run import MAY_CHANGE, Run, grid_of
+from qohort.training.run import Run, grid_of
 from qohort.training.run_folder import default_path
 from qohort.training.settings import KIND, config_to_dict, differences, flat, listed, split_differences
-
-CHANGEABLE = frozenset({*MAY_CHANGE, "source"})
-"""What a cell may have otherwise when it goes on."""
+from qohort.training.train import CHANGEABLE
 
 _OWN = ("steps", "seeds", "seed", "preset", "folder", "root", "fresh")
 _LONGEST = 150

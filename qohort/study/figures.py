@@ -9,7 +9,8 @@ from typing import Any
 
 from qohort.study.cells import Cell
 from qohort.training.records import METRICS, TIMING, running_clock
-from qohort.training.session import ABSOLUTE_FILE, seed_folder
+from qohort.training.seeds import seed_folder
+from qohort.training.session import ABSOLUTE_FILE
 
 WIN_RATE, RETURN = "win_rate", "return"
 

@@ -21,7 +21,7 @@ from qohort.training.evaluation import evaluate as play_greedily
 from qohort.training.evaluation import evaluation_key
 from qohort.training.run import Run
 from qohort.training.run_folder import read_config
-from qohort.training.session import checkpoint_folder
+from qohort.training.seeds import checkpoint_folder, groups_in, is_stacked
 from qohort.training.settings import classes_in, config_from_dict
 
 CONFIG_CLASSES: dict[str, type] = {
@@ -192,18 +192,19 @@ def load_arrays(
     """The weights of a team and the counters of the checkpoint they come from."""
     if which not in ("best", "last"):
         raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
-    seeds = [config.run.seed + index for index in range(config.run.seeds)]
-    if seed not in seeds:
-        raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, seeds))}.")
-    alone = bool(checkpoint.paths(checkpoint_folder(folder, [seed])))
-    group = [seed] if alone else seeds
+    groups = groups_in(folder)
+    known = {config.run.seed + index for index in range(config.run.seeds)}.union(*groups)
+    if seed not in known:
+        raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, sorted(known)))}.")
+    group = next((group for group in groups if seed in group), (seed,))
+    stacked = is_stacked(group, config.run.together)
     learner = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
     like = config.algorithm.team_of(learner) if which == "best" else learner
-    if not alone:
+    if stacked:
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(group), *leaf.shape), leaf.dtype), like)
     part = "best" if which == "best" else "train.learner"
     loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
-    tree = loaded.tree if alone else jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree)
+    tree = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
     return tree if which == "best" else config.algorithm.team_of(tree), loaded.counters
 
 

@@ -1,5 +1,6 @@
 """Where a run came from: versions, devices, revision, command."""
 
+import contextlib
 import datetime
 import os
 import platform
@@ -14,8 +15,10 @@ from typing import Any
 import jax
 
 _PACKAGES = ("qohort", "jax", "jaxlib", "equinox", "optax", "numpy")
-_DECISIVE = ("versions", "devices", "cpus")
+_DECISIVE = ("versions", "devices", "cpus", "xla_threads", "xla_flags")
 """What must be equal for a resumed run to be the same bit for bit."""
+_XLA_THREAD = "tf_XLAEigen"
+"""What XLA calls the threads that compute on a CPU."""
 
 
 def describe() -> dict[str, Any]:
@@ -29,6 +32,7 @@ def describe() -> dict[str, Any]:
         "pid": os.getpid(),
         "platform": platform.platform(),
         "cpus": cpu_count(),
+        "xla_threads": xla_threads(),
         "devices": {"kind": devices[0].device_kind, "platform": devices[0].platform, "count": len(devices)},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
@@ -45,8 +49,8 @@ def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
             keys = dict.fromkeys((*old, *new))
             label = {key: f"device {key}" if name == "devices" else key for key in keys}
             changes += [f"{label[key]} {old.get(key)} → {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
-        elif old != new:
-            changes.append(f"{name} {old} → {new}")
+        elif name in before and old != new:  # older versions did not write all of them
+            changes.append(f"{name} {old or 'none'} → {new or 'none'}")
     if not changes:
         return None
     return (
@@ -56,10 +60,23 @@ def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
 
 
 def cpu_count() -> int:
-    """The processors that this process may use; XLA splits its sums by them."""
+    """The processors that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def xla_threads() -> int | None:
+    """The threads by which XLA splits its sums, None where they cannot be counted.
+
+    It makes them when JAX is first used: one for each processor that the process may use then, or as many as
+    the variables `PJRT_NPROC` or `NPROC` say. What is allowed later changes nothing.
+    """
+    count = 0
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            count += task.read_text().strip() == _XLA_THREAD
+    return count or None
 
 
 def git_revision(folder: Path) -> dict[str, Any] | None:

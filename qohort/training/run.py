@@ -9,6 +9,7 @@ MAY_CHANGE = frozenset(
     f"run.{name}"
     for name in (
         "steps",
+        "seeds",
         "eval_every",
         "eval_episodes",
         "absolute_factor",
@@ -21,7 +22,7 @@ MAY_CHANGE = frozenset(
         "fresh",
     )
 )
-"""Settings that do not touch what is learned: a resumed run may have others."""
+"""Settings that do not touch what a seed learns: a resumed run may have others."""
 
 LAST_SEED = 2**32 - 1
 """JAX makes keys of 32 bits of a seed."""
@@ -34,7 +35,7 @@ class Run:
     steps: int = 2_050_000
     """Environment steps to train for, over all environments together."""
     seeds: int = 1
-    """How many times to train, each with its own seed."""
+    """How many times to train, each with its own seed; a run that goes on may have more of them, or fewer."""
     seed: int = 0
     """The first seed; the others count up from it."""
     chunk: int = 50

@@ -1,7 +1,8 @@
 """One seed from beginning to end, or several seeds that train together."""
 
+import contextlib
 import dataclasses
-import re
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from qohort.training.programs import Programs, by_seed, on_host
 from qohort.training.progress import Display
 from qohort.training.records import Records, last_step
 from qohort.training.run import Grid, Run
+from qohort.training.seeds import checkpoint_folder, seed_folder
 from qohort.training.sinks import TensorBoard
 from qohort.training.tally import Tally, metric_name
 
@@ -63,22 +65,20 @@ class Setting:
     """Whether somebody asked to stop."""
 
 
-def seed_folder(folder: Path, seed: int) -> Path:
-    """Where the metrics of a seed lie."""
-    return folder / f"seed-{seed}"
-
-
-def seeds_in(folder: Path) -> list[int]:
-    """The seeds that a run folder has metrics of, in order."""
-    there = (re.fullmatch(r"seed-(\d+)", item.name) for item in folder.iterdir() if item.is_dir())
-    return sorted(int(match[1]) for match in there if match)
-
-
-def checkpoint_folder(folder: Path, seeds: Sequence[int]) -> Path:
-    """Where a session saves: in the seed's folder, or in one of its own if seeds train together."""
-    if len(seeds) == 1:
-        return seed_folder(folder, seeds[0]) / "checkpoints"
-    return folder / f"seeds-{seeds[0]}-to-{seeds[-1]}" / "checkpoints"
+def absolute_of(folder: Path, seeds: Sequence[int], *, steps: int, episodes: int) -> dict[int, dict[str, float]] | None:
+    """What `Session.run` returned, if these seeds were trained so far and judged by so many episodes; else None."""
+    means: dict[int, dict[str, float]] = {}
+    with contextlib.suppress(QohortError, OSError, ValueError, KeyError, IndexError, TypeError):
+        newest = checkpoint.paths(checkpoint_folder(folder, seeds))[0]
+        if checkpoint.read_counters(newest)["step"] != steps:
+            return None
+        for seed in seeds:
+            line = json.loads((seed_folder(folder, seed) / ABSOLUTE_FILE).read_text(encoding="utf-8"))
+            if (line["steps"], len(line["episodes/return"])) != (steps, episodes):
+                return None
+            means[seed] = {name[5:]: value for name, value in line.items() if name.startswith("eval/")}
+        return means
+    return None
 
 
 class Session:

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,14 @@ from qohort.replay.memory import check_memory
 from qohort.training.interrupt import Interrupt
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
-from qohort.training.run import MAY_CHANGE, Run, grid_of
+from qohort.training.run import MAY_CHANGE, Grid, Run, grid_of
 from qohort.training.run_folder import RunFolder, default_path, latest
-from qohort.training.session import Interrupted, Session, Setting
+from qohort.training.seeds import Group, groups_for, groups_in, is_stacked, named, seeds_in
+from qohort.training.session import Interrupted, Session, Setting, absolute_of
 from qohort.training.settings import config_hash, config_to_dict
+
+CHANGEABLE = frozenset({*MAY_CHANGE, "source"})
+"""What a run may have otherwise when it goes on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +67,6 @@ def train(
     grid = grid_of(run, algorithm.environments)
     algorithm.check(env.spec)
     algorithm.feed.check_chunk(run.chunk)
-    together = _together(run)
     config = {
         "name": name or algorithm_name(algorithm),
         "world": world_name,
@@ -71,39 +76,51 @@ def train(
     }
     with contextlib.ExitStack() as stack:
         display = stack.enter_context(display or Display())
-        memory = check_memory(
-            env, algorithm.feed, environments=algorithm.environments, copies=run.seeds if together else 1
-        )
+        path = _path_of(config, run)
+        groups = _groups(run, begun=[] if run.fresh else groups_in(path))
+        copies = max(map(len, groups))
+        memory = check_memory(env, algorithm.feed, environments=algorithm.environments, copies=copies)
         display.say(memory)
-        folder = stack.enter_context(_open_folder(config, run))
+        folder = stack.enter_context(RunFolder.open(path, config, fresh=run.fresh, may_change=CHANGEABLE))
         for note in folder.notes:
             display.say(note)
         asked = {"steps": grid.steps, "seeds": _seeds(run), "absolute_factor": run.absolute_factor}
         done = folder.finished
         if done is not None and done["asked"] == asked:
-            display.say(f"{folder.path} is finished: {grid.steps:,} steps. Give more --steps, or --fresh.")
+            display.say(f"{folder.path} is finished: {grid.steps:,} steps. Give more --steps or --seeds, or --fresh.")
             return Trained(folder.path, True, {int(seed): scores for seed, scores in done["absolute"].items()})
         if done is not None:
             folder.reopen()
         display.say(f"Run folder: {folder.path}")
         stop = stack.enter_context(Interrupt())
-        setting = Setting(
-            algorithm=algorithm,
-            env=env,
-            programs=Programs(algorithm, env, chunk=run.chunk, together=together),
-            run=run,
-            grid=grid,
-            folder=folder.path,
-            display=display,
-            stop=lambda: stop.requested,
-        )
+
+        programs = functools.cache(lambda together: Programs(algorithm, env, chunk=run.chunk, together=together))
+
+        def session(seeds: Group) -> Session:
+            together = is_stacked(seeds, run.together)
+            setting = Setting(
+                algorithm=algorithm,
+                env=env,
+                programs=programs(together),
+                run=run,
+                grid=grid,
+                folder=folder.path,
+                display=display,
+                stop=lambda: stop.requested,
+            )
+            return Session(setting, seeds, together=together)
+
+        groups = _groups(run, begun=groups_in(folder.path))
+        for sentence in _surprises(groups, _seeds(run), seeds_in(folder.path)):
+            display.say(sentence)
         absolute: dict[int, dict[str, float]] = {}
         try:
-            for seeds in [_seeds(run)] if together else [[seed] for seed in _seeds(run)]:
-                absolute |= Session(setting, seeds, together=together).run()
+            for seeds in groups:
+                absolute |= _before(folder.path, seeds, run, grid, display) or session(seeds).run()
         except Interrupted as interrupted:
             display.say(str(interrupted))
             return Trained(folder.path, False, absolute, stop.signal)
+        absolute = {seed: absolute[seed] for seed in _seeds(run)}
         folder.finish({"asked": asked, "absolute": absolute})
         return Trained(folder.path, True, absolute)
 
@@ -118,16 +135,36 @@ def _seeds(run: Run) -> list[int]:
     return [run.seed + index for index in range(run.seeds)]
 
 
-def _together(run: Run) -> bool:
+def _groups(run: Run, *, begun: Sequence[Group]) -> list[Group]:
     """Several seeds in one program pay on an accelerator; on a CPU they are slower than one after the other."""
-    if run.together is not None:
-        return run.together
-    return run.seeds > 1 and jax.default_backend() != "cpu"
+    together = run.together
+    if together is None:
+        together = run.seeds > 1 and jax.default_backend() != "cpu"
+    return groups_for(begun, _seeds(run), together=together)
 
 
-def _open_folder(config: dict[str, Any], run: Run) -> RunFolder:
-    may_change = {*MAY_CHANGE, "source"}
-    digest = config_hash(config, may_change=may_change)
+def _before(folder: Path, seeds: Group, run: Run, grid: Grid, display: Display) -> dict[int, dict[str, float]] | None:
+    """The absolute metric of seeds that were finished by an earlier command."""
+    found = absolute_of(folder, seeds, steps=grid.steps, episodes=run.absolute_factor * run.eval_episodes)
+    if found:
+        display.say(f"{named(seeds)}: finished before.")
+    return found
+
+
+def _surprises(groups: Sequence[Group], asked: Sequence[int], there: Sequence[int]) -> Iterator[str]:
+    """Sentences where the folder has other seeds than are asked for."""
+    trained = {seed for group in groups for seed in group}
+    if rest := sorted({*there} - trained):
+        yield f"{named(rest)}: in this folder, but not asked for; nothing of it is touched."
+    for group in groups:
+        if more := sorted({*group} - {*asked}):
+            yield f"{named(more)}: not asked for, but {named(group)} train together and cannot be parted."
+
+
+def _path_of(config: dict[str, Any], run: Run) -> Path:
+    """The folder that was named, or the one that these settings have; the newest of those."""
+    if run.folder:
+        return Path(run.folder)
+    digest = config_hash(config, may_change=CHANGEABLE)
     usual = default_path(Path(run.root), world=config["world"], algorithm=config["name"], digest=digest)
-    path = Path(run.folder) if run.folder else usual if run.fresh else latest(usual)
-    return RunFolder.open(path, config, fresh=run.fresh, may_change=may_change)
+    return usual if run.fresh else latest(usual)

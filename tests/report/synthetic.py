@@ -15,7 +15,8 @@ from qohort.training import disk
 from qohort.training.records import Records
 from qohort.training.run import Run
 from qohort.training.run_folder import ENVIRONMENT, RunFolder
-from qohort.training.session import ABSOLUTE_FILE, seed_folder
+from qohort.training.seeds import seed_folder
+from qohort.training.session import ABSOLUTE_FILE
 from qohort.training.settings import config_to_dict
 
 Evaluations = Sequence[tuple[int, float]]

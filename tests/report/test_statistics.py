@@ -179,3 +179,23 @@ def test_nothing_is_drawn_beyond_a_run():
     line = statistics.on_grid(np.array([5, 15]), np.array([1.0, 3.0]), grid)
     assert line[1:4].tolist() == [1.0, 2.0, 3.0]
     assert np.isnan(line[[0, 4]]).all()
+
+
+def test_wilsons_interval_is_that_of_the_textbook():
+    """8 of 10: Agresti and Coull (1998) give (0.490, 0.943); at the ends it stays within 0 and 1."""
+    assert statistics.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert statistics.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert statistics.wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=1e-4)
+
+
+def test_ranks_of_equals_are_shared():
+    assert statistics.ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [2.5, 0.0, 2.5, 1.0]
+
+
+def test_spearmans_correlation():
+    """Ranks 0 1 2 3 against 0 2 1 3: 1 − 6·(1 + 1) / (4·15) = 0.8. Any monotone change of values leaves it."""
+    a, b = np.array([1.0, 2.0, 3.0, 4.0]), np.array([10.0, 30.0, 20.0, 40.0])
+    assert statistics.spearman(a, b) == pytest.approx(0.8)
+    assert statistics.spearman(np.exp(a), b) == pytest.approx(0.8)
+    assert statistics.spearman(a, -b) == pytest.approx(-0.8)
+    assert np.isnan(statistics.spearman(a, np.ones(4)))

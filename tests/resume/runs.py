@@ -62,7 +62,7 @@ WORLDS: dict[str, str | AbstractEnv] = {
 }
 
 
-def go(name: str, folder: Path, *, steps: int, display: Display | None = None, **settings: object) -> Trained:
+def go(name: str, folder: Path | None, *, steps: int, display: Display | None = None, **settings: object) -> Trained:
     """Train, or go on; 40 steps are a chunk."""
     algorithm = ALGORITHMS[name]
     run = Run(

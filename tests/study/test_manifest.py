@@ -114,7 +114,7 @@ def test_another_grid_adds_cells_and_deletes_none(tmp_path):
     [
         ({"options": {"algorithm.gamma": 0.5}}, "algorithm.gamma was 0.99 and is 0.5"),
         ({"preset": "paper"}, "algorithm.target_interval was 100 and is 200"),
-        ({"seeds": 2}, "run.seeds was 1 and is 2"),
+        ({"seed": 1}, "run.seed was 0 and is 1"),
     ],
 )
 def test_other_settings_are_refused_or_begin_beside(settings, sentence, tmp_path):
@@ -136,6 +136,13 @@ def test_logging_and_evaluation_may_change(tmp_path):
     begin(resolve([tiny("iql")])[0][0], tmp_path)
     made = manifest(tmp_path, tiny("iql", options={"eval-episodes": 8, "checkpoint-every": 5, "keep": 3}))
     assert states(made) == {"iql": "stopped"}
+
+
+def test_a_finished_cell_is_given_more_seeds(tmp_path):
+    begin(resolve([tiny("iql", "vdn")])[0][0], tmp_path, finished=True)
+    made = manifest(tmp_path, tiny("iql", "vdn", seeds=3))
+    assert states(made) == {"iql": "stopped", "vdn": "waiting"}
+    assert made.records["games/two-step/iql"]["folder"] == "games/two-step/iql"
 
 
 def test_folders_that_are_no_study(tmp_path):

@@ -39,7 +39,8 @@ def test_a_new_folder_holds_config_and_environment(tmp_path):
     assert here["versions"]["jax"].count(".") >= 2
     assert here["versions"]["python"] == sys.version.split()[0]
     assert here["devices"] == {"kind": "cpu", "platform": "cpu", "count": 1}
-    assert here["cpus"] >= 1
+    assert here["cpus"] == len(os.sched_getaffinity(0))
+    assert here["xla_threads"] >= 1
     assert here["command"] == sys.argv
     assert len(here["git"]["commit"]) == 40
 
@@ -209,6 +210,23 @@ def test_drift_names_the_device():
     after = {"devices": {"kind": "NVIDIA H200", "count": 1}, "versions": {}, "cpus": 2}
     assert "(device kind cpu → NVIDIA H200)" in (provenance.drift(before, after) or "")
     assert provenance.drift(before, before) is None
+
+
+def test_drift_names_the_threads_that_xla_was_given():
+    before = {"devices": {}, "versions": {}, "cpus": 2, "xla_threads": 2, "xla_flags": ""}
+    after = {**before, "xla_threads": 1, "xla_flags": "--xla_cpu_multi_thread_eigen=false"}
+    told = provenance.drift(before, after) or ""
+    assert "(xla_threads 2 → 1, xla_flags none → --xla_cpu_multi_thread_eigen=false)" in told
+    of_an_older_version = {"devices": {}, "versions": {}, "cpus": 2}
+    assert provenance.drift(of_an_older_version, after) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted on Linux only")
+def test_the_threads_are_those_that_there_are():
+    script = "from qohort.training import provenance; print(provenance.describe()['xla_threads'])"
+    environment = {**os.environ, "NPROC": "3"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"
 
 
 def test_no_repository_is_no_revision(tmp_path):

@@ -26,7 +26,7 @@ from qohort.training import train as training
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
 from qohort.training.run import Run
-from qohort.training.session import checkpoint_folder
+from qohort.training.seeds import checkpoint_folder
 from qohort.training.train import Trained, train
 from tests.worlds import Clock
 
