@@ -5,7 +5,7 @@ A sum, not a product: every algorithm on one tiny world, and every kind of world
 
 import dataclasses
 import io
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -41,24 +41,21 @@ STEPS, BATCH = 5, 3
 SPEC = Clock().spec
 
 
-SMALL: dict[type, tuple[dict[str, int], dict[str, int]]] = {
-    Replayed: ({"batch": BATCH, "episodes": 20}, {"update_every": 4, "target_interval": 2}),
-    Fresh: ({"length": 20, "epochs": 2, "minibatches": 1}, {}),
+FEEDS: dict[type, dict[str, Any]] = {
+    Replayed: {"batch": BATCH, "episodes": 20, "frames": None},
+    Fresh: {"length": CHUNK // 2, "minibatches": 1},
 }
-"""By the kind of feed: its settings, and the algorithm's."""
+"""What makes a feed small."""
 
 
 def tiny(algorithm: AbstractAlgorithm) -> Any:
     """The same algorithm, with networks and a feed that compile in a moment."""
-    settings: Any = algorithm
-    feed, rest = SMALL[type(algorithm.feed)]
-    return dataclasses.replace(
-        settings,
-        team=dataclasses.replace(settings.team, hidden=8),
-        feed=dataclasses.replace(settings.feed, **feed),
-        environments=2,
-        **rest,
-    )
+    settings, feed = (cast(Any, part) for part in (algorithm, algorithm.feed))
+    known = {field.name for field in dataclasses.fields(settings)}
+    networks = {name: dataclasses.replace(getattr(settings, name), hidden=8) for name in known & {"team", "critic"}}
+    sizes = {name: size for name, size in {"update_every": 4, "target_interval": 2}.items() if name in known}
+    feed = dataclasses.replace(feed, **FEEDS[type(feed)])
+    return dataclasses.replace(settings, **networks, **sizes, feed=feed, environments=2)
 
 
 MIXED_ALIKE = [f"pqn-{mixer}" for mixer in REPLAY_FREE if mixer != "qatten"]
