@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping
 
 from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.ppo_presets import PPO_METHODS
 from qohort.algorithms.presets import decomposition
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
@@ -16,6 +17,7 @@ METHODS: dict[str, Method] = {
     "qmix": decomposition(QMIX(), "monotonic mixing by hypernetworks (Rashid et al. 2018)"),
     "qatten": decomposition(Qatten(), "multi-head attention over the agents' utilities (Yang et al. 2020)"),
     "qlinear": decomposition(Qlinear(), "Qatten's control without attention: state-dependent positive weights"),
+    **PPO_METHODS,
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}
