@@ -198,8 +198,10 @@ class PPO(AbstractAlgorithm):
             return jax.lax.scan(minibatch, state, order)
 
         state = (learner.params, learner.opt_state, learner.moments)
-        state, looked = jax.lax.scan(epoch, state, jax.random.split(key, self.feed.epochs))
-        learner = PPOLearner(*state, memory, learner.learning_rate, learner.updates + 1)
+        keys = jax.random.split(key, self.feed.epochs)
+        (params, opt_state, moments), looked = jax.lax.scan(epoch, state, keys)
+        updates = learner.updates + 1
+        learner = PPOLearner(params, opt_state, moments, memory, learner.learning_rate, updates)
         return learner, {**jax.tree.map(jnp.mean, looked), "explained": explained}
 
     def behaviour(self, learner: PPOLearner, window: Window) -> tuple[Batch, Carry, Float[Array, ""]]:

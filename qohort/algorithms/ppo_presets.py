@@ -40,7 +40,7 @@ def paper(reads: Reads, world: str = "") -> Preset:
     memory = world not in FORGETFUL
     return Preset(
         algorithm=PPO(
-            team=Normalised(gain=GAIN.get(world, 0.01), memory=memory, last_action=False),
+            team=Normalised(gain=GAIN.get(world, 0.01), memory=memory),
             critic=Critic(reads=reads, memory=memory),
             feed=Fresh(length=400, epochs=EPOCHS.get(world, 15), minibatches=MINIBATCHES.get(world, 1)),
             clip=CLIP.get(world, 0.2),

@@ -58,9 +58,8 @@ class Moments(eqx.Module):
 
 def no_moments() -> Moments:
     """Before anything was observed."""
-    return Moments(
-        *(jnp.zeros(()) for _ in range(3))
-    )  # separate arrays: a donated buffer must not be handed over twice
+    # Separate arrays: a donated buffer must not be handed over twice.
+    return Moments(*(jnp.zeros(()) for _ in range(3)))
 
 
 def as_they_are() -> Moments:

@@ -11,13 +11,15 @@ from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs
 
 
-def scores(name: str, world: str, which: str | None, chunks: int) -> tuple[Programs, dict[str, float]]:
-    """Train for so many chunks and play 64 greedy episodes."""
-    algorithm: Any = preset(name, world, which).algorithm
-    programs = Programs(algorithm, make(world), chunk=50, together=False)
+def scores(name: str, world: str, which: str | None, steps: int) -> tuple[Programs, dict[str, float]]:
+    """Train for so many steps in every environment and play 64 greedy episodes."""
+    chosen = preset(name, world, which)
+    algorithm: Any = chosen.algorithm
+    chunk = chosen.run.get("chunk", 50)
+    programs = Programs(algorithm, make(world), chunk=chunk, together=False)
     state = programs.begin([0])
-    for index in range(chunks):
-        step = index * 50 * algorithm.environments
+    for index in range(steps // chunk):
+        step = index * chunk * algorithm.environments
         state, _ = programs.chunk(
             state, exploration=algorithm.exploration().at(step), learning_rate=algorithm.learning_rate().at(step)
         )
@@ -27,7 +29,7 @@ def scores(name: str, world: str, which: str | None, chunks: int) -> tuple[Progr
 
 @pytest.mark.parametrize("name", ["qatten"])
 def test_the_fast_preset_wins_the_relay(name: str):
-    programs, played = scores(name, "games/relay", "fast", 40)
+    programs, played = scores(name, "games/relay", "fast", 2000)
     assert played["won"] >= 0.9
     assert programs.traces == {"begin": 1, "chunk": 1, "evaluate": 1}
 
@@ -37,15 +39,15 @@ def test_the_fast_preset_wins_the_relay(name: str):
     "name", [name for name, method in METHODS.items() if "fast" in method.presets and name != "qatten"]
 )
 def test_the_fast_preset_wins_the_relay_with_every_method(name: str):
-    assert scores(name, "games/relay", "fast", 60)[1]["won"] >= 0.9
+    assert scores(name, "games/relay", "fast", 3000)[1]["won"] >= 0.9
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["paper", "pymarl2"])
 def test_published_presets_win_the_relay(which: str):
     """Their exploration lasts 50,000 and 100,000 steps; the team is good before."""
-    chunks = {"paper": 1200, "pymarl2": 250}[which]
-    assert scores("qatten", "games/relay", which, chunks)[1]["won"] >= 0.9
+    steps = {"paper": 60_000, "pymarl2": 12_500}[which]
+    assert scores("qatten", "games/relay", which, steps)[1]["won"] >= 0.9
 
 
 def test_the_paper_preset_is_the_pymarl_protocol():
