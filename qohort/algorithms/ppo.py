@@ -17,7 +17,9 @@ step later; the moments of targets are taken over the rows that count; no frames
 """
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import equinox as eqx
@@ -213,24 +215,13 @@ class PPO(AbstractAlgorithm):
         """
         frames = window.first.shape[0]
         length = min(self.backprop or frames, frames)
-        pieces = math.ceil(frames / length)
-        params = learner.params
-
-        def read(memory: tuple[Carry, Carry], piece: tuple[Observation, View, Array]) -> tuple[Any, Any]:
-            seen, view, first = piece
-            out, team_memory = params.team(memory[0], view, first)
-            values, states = params.critic(memory[1], seen, first)
-            after = (team_memory, jax.tree.map(lambda leaf: leaf[-1], states))
-            return after, (memory, out.values, values, states)
-
-        start = (window.memory(params.team), learner.memory)
-        known = in_pieces((window.observations, window.view, window.first), length, pieces)
-        _, (before, *said) = jax.lax.scan(read, start, known)
-        logits, value, states = jax.tree.map(lambda leaf: joined(leaf)[:frames], tuple(said))
+        cut = functools.partial(in_pieces, length=length, pieces=math.ceil(frames / length))
+        before, said = _unrolled(learner, window, cut)
+        logits, value, states = jax.tree.map(lambda leaf: joined(leaf)[:frames], said)
 
         alive = window.observations.alive[:-1]
-        valid = jnp.broadcast_to(window.valid[..., None], alive.shape)
-        counted = valid & alive if self.mask_values else valid
+        acting = window.valid[..., None] & alive
+        counted = acting if self.mask_values else jnp.broadcast_to(window.valid[..., None], alive.shape)
         of_actions, targets = advantage.advantages(
             self._rewards(window),
             advantage.denormalised(learner.moments, value),
@@ -243,25 +234,23 @@ class PPO(AbstractAlgorithm):
             bootstrap_time_limit=self.bootstrap_time_limit,
         )
         log_probs = policies.log_probabilities(logits[:-1], window.observations.avail[:-1])
-        rows = Batch(
-            seen=window.observations,
-            last_action=window.last_action,
-            first=window.first,
-            actions=window.actions,
-            log_prob=pick(log_probs, window.actions),
-            value=value,
-            advantage=advantage.standardised(of_actions, valid & alive) if self.standardise else of_actions,
-            target=jnp.where(counted, targets, 0.0),
-            acting=valid & alive,
-            counted=counted,
-            memory=((), ()),
-        )
-        batch = side_by_side(in_pieces(rows, length, pieces))
+        rows = {
+            "seen": window.observations,
+            "last_action": window.last_action,
+            "first": window.first,
+            "actions": window.actions,
+            "log_prob": pick(log_probs, window.actions),
+            "value": value,
+            "advantage": advantage.standardised(of_actions, acting) if self.standardise else of_actions,
+            "target": jnp.where(counted, targets, 0.0),
+            "acting": acting,
+            "counted": counted,
+        }
         memory = jax.tree.map(lambda leaf: leaf.reshape(1, -1, *leaf.shape[2:]), before)
         last = window.valid.shape[0] - 1 - jnp.argmax(window.valid[::-1], axis=0)
         reached = jax.tree.map(lambda leaf: leaf[last, jnp.arange(last.shape[0])], states)
         explained = 1 - _variance(of_actions, counted) / jnp.maximum(_variance(targets, counted), 1e-8)
-        return dataclasses.replace(batch, memory=memory), reached, explained
+        return Batch(**side_by_side(cut(rows)), memory=memory), reached, explained
 
     def loss(self, params: Params, batch: Batch, moments: Moments) -> tuple[Float[Array, ""], dict[str, Array]]:
         """Both losses of a minibatch, and what they were made of."""
@@ -320,6 +309,21 @@ class PPO(AbstractAlgorithm):
 
     def _cost(self, error: Float[Array, "L C N"]) -> Float[Array, "L C N"]:
         return 0.5 * error**2 if self.huber is None else optax.losses.huber_loss(error, delta=self.huber)
+
+
+def _unrolled(learner: PPOLearner, window: Window, cut: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """What team and critic remembered before each piece, and their logits, values and states, in pieces."""
+    params = learner.params
+
+    def read(memory: tuple[Carry, Carry], piece: tuple[Observation, View, Array]) -> tuple[Any, Any]:
+        seen, view, first = piece
+        out, team_memory = params.team(memory[0], view, first)
+        values, states = params.critic(memory[1], seen, first)
+        after = (team_memory, jax.tree.map(lambda leaf: leaf[-1], states))
+        return after, (memory, (out.values, values, states))
+
+    start = (window.memory(params.team), learner.memory)
+    return jax.lax.scan(read, start, cut((window.observations, window.view, window.first)))[1]
 
 
 def _mean(values: Float[Array, "L C N"], counted: Bool[Array, "L C N"]) -> Float[Array, ""]:
