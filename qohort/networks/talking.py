@@ -81,7 +81,8 @@ class Channel(eqx.Module):
 
     def __init__(self, config: Talking, key: PRNGKeyArray) -> None:
         keys = jax.random.split(key, 3)
-        self.signature = eqx.nn.Linear(config.hidden, config.signature, key=keys[0])
+        # A bias would add the same to the scores of all senders, which the softmax does not notice.
+        self.signature = eqx.nn.Linear(config.hidden, config.signature, use_bias=False, key=keys[0])
         self.message = eqx.nn.Linear(config.hidden, config.message, key=keys[1])
         self.query = eqx.nn.Linear(config.hidden, config.signature, key=keys[2])
         self.through_messages = config.through_messages
@@ -170,5 +171,5 @@ class TalkingTeam(AbstractTeam):
 
 
 def _linear(layer: eqx.nn.Linear, x: Float[Array, "*rows I"]) -> Float[Array, "*rows J"]:
-    assert layer.bias is not None
-    return x @ layer.weight.T + layer.bias.reshape((1,) * (x.ndim - 1) + (-1,))
+    out = x @ layer.weight.T
+    return out if layer.bias is None else out + layer.bias.reshape((1,) * (x.ndim - 1) + (-1,))

@@ -63,11 +63,11 @@ def with_obs(view: View, *, agent: int, step: int, by: float = 1.0) -> View:
 
 
 def test_attention_worked_out_by_hand():
-    """Queries (2, 0) and signatures 0, 2 log 3 of length 1 score 0, 4 log 3 and 0, 0; the third agent is dead."""
+    """Queries 2 and 0 score signatures 0 and log(3)/2 with 0, log 3 and with 0, 0; the third agent is dead."""
     channel = Channel(Talking(hidden=3, signature=1, message=1), jax.random.key(0))
 
     def layer(*row: float) -> eqx.nn.Linear:
-        return eqx.tree_at(lambda held: (held.weight, held.bias), channel.message, (jnp.asarray([row]), jnp.zeros(1)))
+        return eqx.tree_at(lambda held: held.weight, channel.signature, jnp.asarray([row]))
 
     log3 = float(np.log(3.0))
     channel = eqx.tree_at(
