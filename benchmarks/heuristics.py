@@ -14,7 +14,6 @@ Wilson's 95 % interval, lengths, timeouts, returns, and the worst of what ought 
 
 import dataclasses
 import json
-import math
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -37,11 +36,11 @@ from qohort.envs.battle.heuristic import heuristic, no_targets, random_policy
 from qohort.envs.battle.rewards import End, ending
 from qohort.envs.battle.spawn import Ground
 from qohort.envs.battle.state import BattleState
+from qohort.report.statistics import wilson
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "battle-heuristics.json"
 STILL = 0.02
 """Whoever moves less in a step stands."""
-QUANTILE = 1.959964
 
 Policy = Literal["script", "random"]
 
@@ -146,14 +145,6 @@ def _battle(env: Battle, ground: Ground, key: PRNGKeyArray, policy: Policy) -> T
         longest_idling=zero,
     )
     return jax.lax.while_loop(going, step, (env.reset(start), no_targets(env.face), tally))[2]
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    share, z = successes / trials, QUANTILE
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def figures(name: str, policy: Policy, flags: Flags) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import AbstractEnv, check_env, make, names, register
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
@@ -16,16 +16,20 @@ from qohort.training.train import Trained, train
 
 __all__ = [
     "QMIX",
+    "QPLEX",
     "VDN",
     "AbstractEnv",
     "EnvSpec",
     "FeedForward",
+    "Importance",
     "Independent",
     "LinearSchedule",
     "LoadedTeam",
+    "Monotone",
     "Observation",
     "Optimiser",
     "Outcome",
+    "QPLEXQatten",
     "Qatten",
     "Qlinear",
     "QohortError",

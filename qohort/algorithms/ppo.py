@@ -20,7 +20,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -32,6 +32,7 @@ from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.joint import pick
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.pieces import in_pieces, joined, side_by_side
+from qohort.algorithms.rewards import Reduction, reduced
 from qohort.errors import QohortError
 from qohort.estimators import advantage, policies
 from qohort.estimators.advantage import Moments
@@ -125,7 +126,7 @@ class PPO(AbstractAlgorithm):
     """Whether advantages get mean 0 and deviation 1 in each stretch."""
     mask_values: bool = False
     """Leave dead agents out of the critic's loss; what it says of them is then never learnt."""
-    reward_reduction: Literal["none", "sum", "mean"] = "none"
+    reward_reduction: Reduction = "none"
     """Makes one team reward of individual ones; without, each agent learns from its own."""
 
     def __post_init__(self) -> None:
@@ -301,11 +302,7 @@ class PPO(AbstractAlgorithm):
 
     def _rewards(self, window: Window) -> Float[Array, "T B N"]:
         """What each agent is paid."""
-        reward = window.reward
-        if self.reward_reduction != "none":
-            reduce = jnp.sum if self.reward_reduction == "sum" else jnp.mean
-            reward = reduce(reward, axis=-1, keepdims=True)
-        return jnp.broadcast_to(reward, window.actions.shape)
+        return jnp.broadcast_to(reduced(window.reward, self.reward_reduction), window.actions.shape)
 
     def _cost(self, error: Float[Array, "L C N"]) -> Float[Array, "L C N"]:
         return 0.5 * error**2 if self.huber is None else optax.losses.huber_loss(error, delta=self.huber)

@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QMIX, Qatten
+from qohort.mixers import QPLEX, Importance, Qatten, QPLEXQatten
 from qohort.mixers.base import AbstractMixerConfig
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.samplers import Replayed
@@ -17,8 +18,6 @@ from qohort.replay.samplers import Replayed
 
 def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """The PyMARL protocol, which the VDN, QMIX and Qatten results share."""
-    if isinstance(mixer, Qatten):
-        mixer = dataclasses.replace(mixer, **QATTEN_ON.get(world, {}))
     return Preset(
         algorithm=ValueDecomposition(mixer=mixer),
         source="PyMARL, default.yaml and the algorithms' files; Qatten: the authors' qatten.yaml. RMSprop 5e-4, "
@@ -28,10 +27,23 @@ def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     )
 
 
+def paper_qplex(mixer: AbstractMixerConfig, world: str) -> Preset:
+    """QPLEX's own protocol: its StarCraft runs make two updates per episode, with fewer and smaller kernels."""
+    assert isinstance(mixer, QPLEX | QPLEXQatten)
+    battle = world.startswith("battle/")
+    if battle:
+        mixer = dataclasses.replace(mixer, importance=Importance(kernels=4, layers=1))
+    return Preset(
+        algorithm=ValueDecomposition(mixer=mixer, updates=2 if battle else 1),
+        source="The QPLEX authors' release (Wang et al. 2021): the PyMARL protocol; on StarCraft qplex_qatten_sc2.yaml "
+        "and qplex_sc2.yaml with two updates per episode (num_circle 2, target copy every 200 updates), 4 kernels of "
+        "one layer; elsewhere qplex.yaml, 10 kernels of three. Their 100 episodes before the first update are 32 here.",
+        run={"steps": 2_050_000},
+    )
+
+
 def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """PyMARL2's fine-tuned settings: Adam, TD(λ), larger batches, eight environments."""
-    if isinstance(mixer, Qatten):
-        mixer = dataclasses.replace(mixer, weighted_head=True, biases=True, regulariser=0.0)
     return Preset(
         algorithm=ValueDecomposition(
             mixer=mixer,
@@ -47,15 +59,13 @@ def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
         ),
         source="PyMARL2, the fine-tuned qmix.yaml and its siblings (Hu et al. 2021): Adam 1e-3, Peng's TD(0.6), "
         "128 episodes, 8 environments, one update per 8 episodes, target copy every 200 episodes (25 updates), "
-        "ε over 100,000 steps. Qatten there has weighted heads, biases and no penalty.",
+        "ε over 100,000 steps. Qatten there has weighted heads, biases and no penalty, QPLEX 4 kernels of two layers.",
         run={"steps": 10_000_000},
     )
 
 
 def two_step(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """The QMIX paper's settings for its two-step game: full exploration and feed-forward agents."""
-    if isinstance(mixer, QMIX | Qatten):
-        mixer = dataclasses.replace(mixer, embed=8)
     return Preset(
         algorithm=ValueDecomposition(
             mixer=mixer,
@@ -134,13 +144,43 @@ def fast_skirmish(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
+def fast_duel(mixer: AbstractMixerConfig) -> Preset:
+    """Few against one who is stronger: a long series of steps has to be right, and one random action spoils it.
+
+    TD(λ) counts what the random actions of play cost, one-step targets do not.
+    """
+    battle = fast_battle(mixer)
+    assert isinstance(battle.algorithm, ValueDecomposition)
+    return Preset(
+        algorithm=dataclasses.replace(
+            battle.algorithm,
+            epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000),
+            estimator="one-step",
+        ),
+        source="Qohort, for a few who fight one that is stronger, on two processor cores: as for other battles, but "
+        "one-step targets, which do not count what exploration costs, and ε over 100,000 steps.",
+        run={**battle.run, "steps": 1_024_000},
+    )
+
+
 QATTEN_ON: dict[str, Mapping[str, Any]] = {
     "battle/3s5z_vs_3s6z": {"weighted_head": True, "regulariser": 0.0},
     "battle/MMM2": {"weighted_head": True, "nonlinear": True, "regulariser": 0.001},
 }
 """Where the published settings differ from map to map: the authors of Qatten have them as comments in qatten.yaml."""
 
-FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {"battle/3m": fast_skirmish, "battle/": fast_battle}
+
+def qatten_on(world: str) -> Qatten:
+    """The Qatten authors' settings for a map."""
+    return Qatten(**QATTEN_ON.get(world, {}))
+
+
+FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {
+    "battle/2m_vs_1z": fast_duel,
+    "battle/2s_vs_1sc": fast_duel,
+    "battle/3m": fast_skirmish,
+    "battle/": fast_battle,
+}
 """The settings of `fast` for the worlds whose names begin so; the first that fits."""
 
 PRESETS: dict[str, Callable[[AbstractMixerConfig, str], Preset]] = {
@@ -151,9 +191,24 @@ PRESETS: dict[str, Callable[[AbstractMixerConfig, str], Preset]] = {
 }
 
 
-def decomposition(mixer: AbstractMixerConfig, summary: str) -> Method:
-    """Value decomposition with a mixer, under every preset."""
-    return Method(
-        summary=summary,
-        presets={name: functools.partial(build, mixer) for name, build in PRESETS.items()},
-    )
+def decomposition(
+    mixer: AbstractMixerConfig,
+    summary: str,
+    *,
+    under: Mapping[str, Callable[[str], AbstractMixerConfig]] = MappingProxyType({}),
+    protocols: Mapping[str, Callable[[AbstractMixerConfig, str], Preset]] = MappingProxyType({}),
+) -> Method:
+    """Value decomposition with a mixer, under every preset.
+
+    Args:
+        mixer: its settings.
+        summary: what `qohort list` says.
+        under: other settings of it under some of the presets, by the name of the world.
+        protocols: what its authors did otherwise than those whose presets these are.
+    """
+
+    def build(name: str, world: str) -> Preset:
+        settings = under[name](world) if name in under else mixer
+        return {**PRESETS, **protocols}[name](settings, world)
+
+    return Method(summary=summary, presets={name: functools.partial(build, name) for name in PRESETS})

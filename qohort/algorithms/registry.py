@@ -1,22 +1,50 @@
 """Methods by name. A new one is a row here."""
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.ppo_presets import PPO_METHODS
-from qohort.algorithms.presets import decomposition
+from qohort.algorithms.presets import decomposition, paper_qplex, qatten_on
 from qohort.errors import QohortError
-from qohort.mixers import QMIX, VDN, Independent, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 
 METHODS: dict[str, Method] = {
     "iql": decomposition(
         Independent(), "independent Q-learning: every agent learns from the team's reward by itself (Tan 1993)"
     ),
     "vdn": decomposition(VDN(), "value decomposition networks: the sum of the utilities (Sunehag et al. 2018)"),
-    "qmix": decomposition(QMIX(), "monotonic mixing by hypernetworks (Rashid et al. 2018)"),
-    "qatten": decomposition(Qatten(), "multi-head attention over the agents' utilities (Yang et al. 2020)"),
+    "qmix": decomposition(
+        QMIX(),
+        "monotonic mixing by hypernetworks (Rashid et al. 2018)",
+        under={"two-step": lambda world: QMIX(embed=8)},
+    ),
+    "qatten": decomposition(
+        Qatten(),
+        "multi-head attention over the agents' utilities (Yang et al. 2020)",
+        under={
+            "paper": qatten_on,
+            "pymarl2": lambda world: Qatten(weighted_head=True, biases=True, regulariser=0.0),
+            "two-step": lambda world: Qatten(embed=8),
+        },
+    ),
     "qlinear": decomposition(Qlinear(), "Qatten's control without attention: state-dependent positive weights"),
+    "qplex": decomposition(
+        QPLEX(),
+        "duplex dueling: every joint value with IGM (Wang et al. 2021)",
+        under={"pymarl2": lambda world: QPLEX(importance=Importance(kernels=4, layers=2))},
+        protocols={"paper": paper_qplex},
+    ),
+    "qplex-qatten": decomposition(
+        QPLEXQatten(),
+        "QPLEX on Qatten's attention, as its authors ran it on StarCraft (Wang et al. 2021)",
+        under={"paper": lambda world: QPLEXQatten(attention=dataclasses.replace(qatten_on(world), regulariser=0.001))},
+        protocols={"paper": paper_qplex},
+    ),
+    "monotone": decomposition(
+        Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
+    ),
     **PPO_METHODS,
 }
 

@@ -48,6 +48,8 @@ class ValueDecomposition(AbstractQLearning):
     """λ of the chained estimators."""
     n: int = 3
     """Rewards in an `n-step` target."""
+    unavailable_targets: bool = False
+    """Look for the best next action among unavailable ones too, as QPLEX's release does without double Q."""
     loss_scale: float = 1.0
     """A factor on the squared error; PyMARL2 has 0.5."""
 
@@ -103,6 +105,8 @@ class ValueDecomposition(AbstractQLearning):
         """What the joint values of the steps are drawn to."""
         params, target_values = target
         seen = window.observations
+        if self.unavailable_targets:
+            seen = dataclasses.replace(seen, avail=jnp.ones_like(seen.avail))
         chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
 
         def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B M"]:

@@ -31,12 +31,25 @@ class Entry:
 _MATRIX = "qohort.envs.games.matrix"
 
 _BATTLE = "qohort.envs.battle.factory:battle"
+_FORAGING = "qohort.envs.grids.foraging:Foraging"
+_SQUEEZE = "qohort.envs.games.squeeze:GaussianSqueeze"
+_PREY, _STAGS = "qohort.envs.grids.qtran_prey:QtranPrey", "qohort.envs.grids.stag_hunt:StagHunt"
+_TRAFFIC = "qohort.envs.traffic.junction:TrafficJunction"
 
 BUILT_IN: dict[str, Entry] = {
     **{f"battle/{name}": Entry(_BATTLE, {"map": name}) for name in BATTLES},
     "battle/custom": Entry(_BATTLE),
+    "foraging/8x8-2p-2f-coop": Entry(_FORAGING, {"size": 8, "players": 2, "foods": 2, "sight": None, "coop": True}),
+    "foraging/8x8-2p-2f-2s-coop": Entry(_FORAGING, {"size": 8, "players": 2, "foods": 2, "sight": 2, "coop": True}),
+    "foraging/10x10-3p-3f": Entry(_FORAGING, {"size": 10, "players": 3, "foods": 3, "sight": None, "coop": False}),
+    "foraging/10x10-3p-3f-2s": Entry(_FORAGING, {"size": 10, "players": 3, "foods": 3, "sight": 2, "coop": False}),
+    "foraging/15x15-3p-5f": Entry(_FORAGING, {"size": 15, "players": 3, "foods": 5, "sight": None, "coop": False}),
+    "foraging/15x15-4p-3f": Entry(_FORAGING, {"size": 15, "players": 4, "foods": 3, "sight": None, "coop": False}),
+    "foraging/15x15-4p-5f": Entry(_FORAGING, {"size": 15, "players": 4, "foods": 5, "sight": None, "coop": False}),
     "games/and": Entry(f"{_MATRIX}:named", {"matrix": "and"}),
     "games/climbing": Entry(f"{_MATRIX}:named", {"matrix": "climbing"}),
+    "games/gaussian-squeeze": Entry(_SQUEEZE, {"name": "gaussian-squeeze"}),
+    "games/multi-domain-gaussian-squeeze": Entry(_SQUEEZE, {"name": "multi-domain-gaussian-squeeze"}),
     "games/or": Entry(f"{_MATRIX}:named", {"matrix": "or"}),
     "games/penalty": Entry(f"{_MATRIX}:penalty"),
     "games/qplex-matrix-1": Entry(f"{_MATRIX}:named", {"matrix": "qplex-matrix-1"}),
@@ -45,6 +58,16 @@ BUILT_IN: dict[str, Entry] = {
     "games/relay": Entry("qohort.envs.games.relay:Relay"),
     "games/two-matrices": Entry("qohort.envs.games.partial_matrix:two_matrices"),
     "games/two-step": Entry("qohort.envs.games.two_step:two_step"),
+    "particles/rover-tower": Entry("qohort.envs.particles.rover_tower:RoverTower"),
+    "particles/treasure": Entry("qohort.envs.particles.treasure:Treasure"),
+    **{f"traffic/{level}": Entry(_TRAFFIC, {"difficulty": level}) for level in ("easy", "medium", "hard")},
+    "pursuit/qtran-prey": Entry(_PREY, {"name": "qtran-prey"}),
+    "pursuit/qtran-prey-7x7": Entry(_PREY, {"name": "qtran-prey-7x7", "predators": 4, "prey": 2, "size": 7}),
+    "pursuit/qtran-prey-100": Entry(_PREY, {"name": "qtran-prey-100", "predators": 100, "vision": 2}),
+    "pursuit/qtran-prey-300": Entry(_PREY, {"name": "qtran-prey-300", "predators": 300, "vision": 2}),
+    "pursuit/stag-hunt": Entry(_STAGS, {"name": "stag-hunt"}),
+    "pursuit/stag-hunt-100": Entry(_STAGS, {"name": "stag-hunt-100", "hunters": 100}),
+    "pursuit/stag-hunt-300": Entry(_STAGS, {"name": "stag-hunt-300", "hunters": 300}),
 }
 
 _registered: dict[str, Callable[..., AbstractEnv]] = {}

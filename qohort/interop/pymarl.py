@@ -1,24 +1,41 @@
 """Weights of PyMARL and its descendants: in, and out again.
 
 A state dict is a mapping from PyTorch's names to arrays. Names are those of PyMARL (agent, QMIX), of the Qatten
-authors' release (Qatten, Qlinear) and of PyMARL2 (QMIX and Qatten under other names). What a mixer is, and how wide,
-is read from names and shapes; what weights do not tell (dead agents, regulariser) are settings.
+authors' release (Qatten, Qlinear), of the QPLEX authors' release (QPLEX, with and without Qatten; copies elsewhere have
+the same names) and of PyMARL2 (QMIX and Qatten under other names). What a mixer is, and how wide, is read from names
+and shapes; what weights do not tell (dead agents, regulariser) are settings.
 """
 
 import dataclasses
+import operator
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
-from qohort.mixers import QMIX, VDN, AbstractMixer, MixerConfig, Qatten, QattenMixer, Qlinear, QlinearMixer, QMIXMixer
-from qohort.mixers.vdn import VDNMixer
+from qohort.interop.places import Arrays, Place, count, filled, has, linear, listed, network, outputs, take, title
+from qohort.mixers import (
+    QMIX,
+    QPLEX,
+    VDN,
+    AbstractMixer,
+    Importance,
+    MixerConfig,
+    Qatten,
+    QattenMixer,
+    Qlinear,
+    QlinearMixer,
+    QMIXMixer,
+    QPLEXMixer,
+    QPLEXQatten,
+    QPLEXQattenMixer,
+    VDNMixer,
+)
 from qohort.networks.base import AbstractTeam
 from qohort.networks.hyper import Hypernetwork, layer_sizes
 from qohort.networks.recurrent import Recurrent, RecurrentAgent
@@ -26,22 +43,8 @@ from qohort.networks.sharing import IndependentTeam
 from qohort.spec import EnvSpec
 from qohort.training.load import LoadedTeam
 
-Arrays = Mapping[str, np.ndarray]
 Dialect = Literal["pymarl", "pymarl2"]
-"""`pymarl`: PyMARL and the Qatten authors' release."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where one array of ours comes from."""
-
-    names: tuple[str, ...]
-    """Theirs; several if `stacked`."""
-    parts: tuple[Callable[[Any], Any], ...]
-    """Ours, joined along `axis`; most often one."""
-    axis: int = 0
-    stacked: bool = False
-    """Whether ours has an axis of heads and theirs is one array for each head."""
+"""`pymarl`: PyMARL and the Qatten and QPLEX authors' releases."""
 
 
 _QMIX = {
@@ -72,12 +75,23 @@ _QATTEN = {
         "value": "constrant_value_layer",
     },
 }
+_QPLEX = {"weights": "hyper_w_final", "values": "V"}
+_IMPORTANCE = {
+    "magnitudes": "si_weight.key_extractors",
+    "agents": "si_weight.agents_extractors",
+    "actions": "si_weight.action_extractors",
+}
+_WITHIN = "attention_weight."
+"""What the names of a Qatten begin with inside of a QPLEX."""
+
 _KINDS: dict[str, tuple[type, Dialect]] = {
     "hyper_w_1": (QMIX, "pymarl"),
     "hyper_w1": (QMIX, "pymarl2"),
     "selector_extractors": (Qatten, "pymarl"),
     "query_embedding_layers": (Qatten, "pymarl2"),
     "weight_nn": (Qlinear, "pymarl"),
+    "attention_weight": (QPLEXQatten, "pymarl"),
+    "si_weight": (QPLEX, "pymarl"),
 }
 
 
@@ -97,7 +111,7 @@ def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
 
 def agent_config_from_pymarl(arrays: Arrays, spec: EnvSpec) -> Recurrent:
     """The settings of a recurrent agent. Where the columns can be read in two ways, they are last actions."""
-    hidden, columns = _get(arrays, "fc1.weight").shape
+    hidden, columns = take(arrays, "fc1.weight").shape
     for last_action, agent_id in ((True, True), (True, False), (False, True), (False, False)):
         if columns == spec.obs_size + last_action * spec.n_actions + agent_id * spec.n_agents:
             return Recurrent(hidden=hidden, last_action=last_action, agent_id=agent_id)
@@ -126,49 +140,21 @@ def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> 
     if not arrays:
         return VDN(**settings)
     kind, dialect = _kind(arrays)
-    if kind is QMIX:
-        names = _QMIX[dialect]
-        found: dict[str, Any] = {"embed": _outputs(arrays, names["hidden_bias"])}
-        first = names["hidden_weights"]
-    elif kind is Qatten:
-        names = _QATTEN[dialect]
-        key = _get(arrays, f"{names['key']}.0.weight")
-        first = f"{names['query']}.0"
-        found = {
-            "heads": _count(arrays, names["key"]),
-            "embed": key.shape[0],
-            "state_bias": _has(arrays, names["value"]),
-            "weighted_head": _has(arrays, names["head_weights"]),
-            "nonlinear": key.shape[1] == spec.unit_size + 1,
-            "biases": f"{names['key']}.0.bias" in arrays,
-        }
-        if dialect == "pymarl2":
-            found["regulariser"] = 0.0
-    else:
-        first = "weight_nn"
-        found = {"state_bias": _has(arrays, "V")}
-        if found["state_bias"]:
-            found["embed"] = _get(arrays, "V.0.weight").shape[0]
-    found["hypernet_layers"] = 2 if f"{first}.2.weight" in arrays else 1
-    if found["hypernet_layers"] == 2:
-        found["hypernet_hidden"] = _get(arrays, f"{first}.0.weight").shape[0]
-    return kind(**{**found, **settings})
+    return _adjusted(kind(**_READERS[kind](arrays, spec, dialect)), settings)
 
 
 def mixer_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> AbstractMixer:
     """A mixer with these weights. `settings` are what weights do not tell, such as `dead` or `regulariser`.
 
-    PyMARL2's Qatten always has a network of head weights: say `weighted_head=False` where it is not used.
+    Some releases make networks that they do not use: PyMARL2's Qatten always has head weights, QPLEX always a
+    transformation. Say `weighted_head=False`, `state_bias=False` or `transformation=False` where it is not used.
     """
     config = mixer_config_from_pymarl(arrays, spec, **settings)
     mixer: Any = config.build(spec, jax.random.key(0))
     dialect: Dialect = _kind(arrays)[1] if arrays else "pymarl"
     if isinstance(mixer, QattenMixer):
         mixer = _with_widths(mixer, arrays, _QATTEN[dialect])
-        if dialect == "pymarl2" and mixer.head_weights is None:
-            unused = _QATTEN[dialect]["head_weights"] + "."
-            arrays = {name: array for name, array in arrays.items() if not name.startswith(unused)}
-    return _filled(mixer, arrays, dialect, spec)
+    return _filled(mixer, _used(mixer, arrays, dialect), dialect, spec)
 
 
 def to_pymarl(module: AbstractMixer | AbstractTeam, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
@@ -181,41 +167,26 @@ def to_pymarl(module: AbstractMixer | AbstractTeam, dialect: Dialect = "pymarl")
 
 
 def _filled(module: Any, arrays: Arrays, dialect: Dialect, spec: EnvSpec) -> Any:
-    """The module, with its weights replaced."""
-    places = _places(module, dialect)
-    wanted = {name for place in places for name in place.names}
-    if missing := sorted(wanted - set(arrays)):
-        raise QohortError(f"These weights lack {_listed(missing)}; a {_title(module)} has {_listed(sorted(wanted))}.")
-    if unknown := sorted(set(arrays) - wanted):
-        raise QohortError(
-            f"A {_title(module)} has no weights named {_listed(unknown)}; it has {_listed(sorted(wanted))}."
-        )
-    for place in places:
-        theirs = [np.asarray(arrays[name]) for name in place.names]
-        ours = [part(module) for part in place.parts]
-        shape = _joined_shape([part.shape for part in ours], place)
-        for name, array in zip(place.names, theirs, strict=True):
-            if array.shape != shape:
-                raise QohortError(
-                    f"`{name}` has the shape {array.shape}; in {spec.name}, with {spec.n_agents} agents, "
-                    f"{spec.n_actions} actions, {spec.state_size} state and {spec.unit_size} unit features, it is "
-                    f"{shape}. Choose the world these weights were trained on."
-                )
-        whole = np.stack(theirs) if place.stacked else theirs[0]
-        ends = np.cumsum([part.shape[place.axis] for part in ours])[:-1]
-        pieces = np.split(whole, ends, axis=place.axis)
-        filled = tuple(jnp.asarray(piece, part.dtype) for piece, part in zip(pieces, ours, strict=True))
-        module = eqx.tree_at(lambda m, place=place: tuple(part(m) for part in place.parts), module, filled)
-    return module
+    return filled(module, arrays, _places(module, dialect), spec)
 
 
-def _joined_shape(shapes: list[tuple[int, ...]], place: Place) -> tuple[int, ...]:
-    """The shape of each of their arrays."""
-    if place.stacked:
-        return shapes[0][1:]
-    joined = list(shapes[0])
-    joined[place.axis] = sum(shape[place.axis] for shape in shapes)
-    return tuple(joined)
+def _used(mixer: Any, arrays: Arrays, dialect: Dialect) -> Arrays:
+    """The arrays without those of networks that the mixer does without."""
+    match mixer:
+        case QattenMixer():
+            parts, names = mixer, _QATTEN[dialect]
+        case QPLEXQattenMixer():
+            parts, names = mixer.attention, _within(_QATTEN["pymarl"])
+        case QPLEXMixer():
+            parts, names = mixer, _QPLEX
+        case _:
+            return arrays
+    unused = tuple(f"{name}." for part, name in names.items() if getattr(parts, part) is None)
+    return {name: array for name, array in arrays.items() if not name.startswith(unused)}
+
+
+def _within(names: Mapping[str, str]) -> dict[str, str]:
+    return {part: _WITHIN + name for part, name in names.items()}
 
 
 def _places(module: Any, dialect: Dialect) -> list[Place]:
@@ -227,15 +198,17 @@ def _places(module: Any, dialect: Dialect) -> list[Place]:
         case QMIXMixer() if all(isinstance(getattr(module, part), Hypernetwork) for part in _QMIX[dialect]):
             # PyMARL2 wraps b_1's only layer in a sequence, where its name gets a number.
             names = {**_QMIX[dialect], **({"hidden_bias": "hyper_b1.0"} if dialect == "pymarl2" else {})}
-            return [place for part, name in names.items() for place in _network(module, part, [name], stacked=False)]
+            return [place for part, name in names.items() for place in network(module, part, [name], stacked=False)]
         case QattenMixer():
-            return _qatten_places(module, _QATTEN[dialect])
+            return _qatten_places(module, "", _QATTEN[dialect])
         case QlinearMixer():
             return _qlinear_places(module)
+        case QPLEXMixer() | QPLEXQattenMixer():
+            return _qplex_places(module)
         case _:
             raise QohortError(
-                f"PyMARL has no names for the weights of {_title(module)} with these settings; it knows recurrent "
-                "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten and Qlinear."
+                f"PyMARL has no names for the weights of {title(module)} with these settings; it knows recurrent "
+                "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten, Qlinear and QPLEX."
             )
 
 
@@ -259,14 +232,33 @@ def _agent_places() -> list[Place]:
     return layers + gates
 
 
-def _qatten_places(mixer: QattenMixer, names: Mapping[str, str]) -> list[Place]:
-    heads = range(mixer.config.heads)
-    places = _network(mixer, "query", [f"{names['query']}.{head}" for head in heads], stacked=True)
-    places += _linear(lambda m: m.key, mixer, [f"{names['key']}.{head}" for head in heads], stacked=True)
-    for part in ("head_weights", "value"):
-        if getattr(mixer, part) is not None:
-            places += _network(mixer, part, [names[part]], stacked=False)
-    return places
+def _qatten_places(module: Any, inside: str, names: Mapping[str, str]) -> list[Place]:
+    """The places of a Qatten that is the module, or `inside` of it."""
+    find = operator.attrgetter(f"{inside}key")
+    heads = range(find(module).weight.shape[0])
+    places = network(module, f"{inside}query", [f"{names['query']}.{head}" for head in heads], stacked=True)
+    places += linear(find, module, [f"{names['key']}.{head}" for head in heads], stacked=True)
+    return places + _present(module, inside, {part: names[part] for part in ("head_weights", "value")})
+
+
+def _qplex_places(module: QPLEXMixer | QPLEXQattenMixer) -> list[Place]:
+    if isinstance(module, QPLEXMixer):
+        places = _present(module, "", _QPLEX)
+    else:
+        places = _qatten_places(module, "attention.", _within(_QATTEN["pymarl"]))
+    kernels = range(module.importance.magnitudes.layers[0].weight.shape[0])
+    return places + [
+        place
+        for part, name in _IMPORTANCE.items()
+        for place in network(module, f"importance.{part}", [f"{name}.{kernel}" for kernel in kernels], stacked=True)
+    ]
+
+
+def _present(module: Any, inside: str, names: Mapping[str, str]) -> list[Place]:
+    """The places of those networks that are there."""
+    parts = {inside + part: name for part, name in names.items()}
+    there = {part: name for part, name in parts.items() if operator.attrgetter(part)(module) is not None}
+    return [place for part, name in there.items() for place in network(module, part, [name], stacked=False)]
 
 
 def _qlinear_places(mixer: QlinearMixer) -> list[Place]:
@@ -276,25 +268,7 @@ def _qlinear_places(mixer: QlinearMixer) -> list[Place]:
         places.append(Place((f"{first}.bias",), (lambda m: m.bias,)))
     if mixer.last is not None:
         places.append(Place(("weight_nn.2.weight",), (lambda m: m.last.weight,)))
-    return places + (_network(mixer, "value", ["V"], stacked=False) if mixer.value is not None else [])
-
-
-def _network(mixer: Any, part: str, names: list[str], *, stacked: bool) -> list[Place]:
-    """The places of a hypernetwork: `name` if it has one layer, else `name.0`, `name.2`, ..."""
-    layers = len(getattr(mixer, part).layers)
-    places = []
-    for i in range(layers):
-        theirs = names if layers == 1 else [f"{name}.{2 * i}" for name in names]
-        places += _linear(lambda m, i=i: getattr(m, part).layers[i], mixer, theirs, stacked=stacked)
-    return places
-
-
-def _linear(get: Callable[[Any], Any], module: Any, names: list[str], *, stacked: bool) -> list[Place]:
-    kinds = ("weight",) if get(module).bias is None else ("weight", "bias")
-    return [
-        Place(tuple(f"{name}.{kind}" for name in names), (lambda m, kind=kind: getattr(get(m), kind),), stacked=stacked)
-        for kind in kinds
-    ]
+    return places + _present(mixer, "", {"value": "V"})
 
 
 def _with_widths(mixer: QattenMixer, arrays: Arrays, names: Mapping[str, str]) -> QattenMixer:
@@ -309,40 +283,86 @@ def _with_widths(mixer: QattenMixer, arrays: Arrays, names: Mapping[str, str]) -
     return mixer
 
 
+def _read_qmix(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[str, Any]:
+    names = _QMIX[dialect]
+    return {"embed": outputs(arrays, names["hidden_bias"]), **_read_hypernet(arrays, names["hidden_weights"])}
+
+
+def _read_qatten(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[str, Any]:
+    names = _QATTEN[dialect]
+    key = take(arrays, f"{names['key']}.0.weight")
+    return {
+        "heads": count(arrays, names["key"]),
+        "embed": key.shape[0],
+        "state_bias": has(arrays, names["value"]),
+        "weighted_head": has(arrays, names["head_weights"]),
+        "nonlinear": key.shape[1] == spec.unit_size + 1,
+        "biases": f"{names['key']}.0.bias" in arrays,
+        **({"regulariser": 0.0} if dialect == "pymarl2" else {}),
+        **_read_hypernet(arrays, f"{names['query']}.0"),
+    }
+
+
+def _read_qlinear(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[str, Any]:
+    biased = has(arrays, "V")
+    embed = {"embed": take(arrays, "V.0.weight").shape[0]} if biased else {}
+    return {"state_bias": biased, **embed, **_read_hypernet(arrays, "weight_nn")}
+
+
+def _read_qplex(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[str, Any]:
+    transformed = has(arrays, _QPLEX["weights"])
+    hidden = {"hypernet_hidden": take(arrays, f"{_QPLEX['weights']}.0.weight").shape[0]} if transformed else {}
+    return {"transformation": transformed, **hidden, "importance": _read_importance(arrays)}
+
+
+def _read_qplex_qatten(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[str, Any]:
+    inner = {name.removeprefix(_WITHIN): array for name, array in arrays.items() if name.startswith(_WITHIN)}
+    return {"attention": Qatten(**_read_qatten(inner, spec, dialect)), "importance": _read_importance(arrays)}
+
+
+def _read_importance(arrays: Arrays) -> Importance:
+    first = f"{_IMPORTANCE['magnitudes']}.0"
+    layers: Any = 1 if f"{first}.weight" in arrays else count(arrays, first)
+    hidden = {} if layers == 1 else {"hidden": take(arrays, f"{first}.0.weight").shape[0]}
+    return Importance(kernels=count(arrays, _IMPORTANCE["magnitudes"]), layers=layers, **hidden)
+
+
+def _read_hypernet(arrays: Arrays, first: str) -> dict[str, Any]:
+    if f"{first}.2.weight" not in arrays:
+        return {"hypernet_layers": 1}
+    return {"hypernet_layers": 2, "hypernet_hidden": take(arrays, f"{first}.0.weight").shape[0]}
+
+
+_READERS: dict[type, Callable[[Arrays, EnvSpec, Dialect], dict[str, Any]]] = {
+    QMIX: _read_qmix,
+    Qatten: _read_qatten,
+    Qlinear: _read_qlinear,
+    QPLEX: _read_qplex,
+    QPLEXQatten: _read_qplex_qatten,
+}
+"""What weights tell of the settings of each mixer."""
+
+
+def _adjusted(config: Any, settings: Mapping[str, Any]) -> Any:
+    """A config with these settings, each where it belongs: in the config, or in a part of it."""
+    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    for name, value in settings.items():
+        parts = [part for part, inside in own.items() if name not in own and name in _settings_of(inside)]
+        if parts:
+            own[parts[0]] = _adjusted(own[parts[0]], {name: value})
+        else:
+            own[name] = value
+    return type(config)(**own)
+
+
+def _settings_of(part: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(part)} if dataclasses.is_dataclass(part) else set()
+
+
 def _kind(arrays: Arrays) -> tuple[type, Dialect]:
     for prefix, kind in _KINDS.items():
-        if _has(arrays, prefix):
+        if has(arrays, prefix):
             return kind
     raise QohortError(
-        f"No mixer known here has weights named {_listed(sorted(arrays))}; known are those with {_listed(_KINDS)}."
+        f"No mixer known here has weights named {listed(sorted(arrays))}; known are those with {listed(_KINDS)}."
     )
-
-
-def _get(arrays: Arrays, name: str) -> np.ndarray:
-    if name not in arrays:
-        raise QohortError(f"These weights lack `{name}`; they have {_listed(sorted(arrays))}.")
-    return np.asarray(arrays[name])
-
-
-def _has(arrays: Arrays, prefix: str) -> bool:
-    return any(name.startswith(prefix + ".") for name in arrays)
-
-
-def _count(arrays: Arrays, prefix: str) -> int:
-    return len({name[len(prefix) + 1 :].split(".")[0] for name in arrays if name.startswith(prefix + ".")})
-
-
-def _outputs(arrays: Arrays, name: str) -> int:
-    """The outputs of a single layer, whether or not a sequence is wrapped around it."""
-    return _get(arrays, f"{name}.0.weight" if f"{name}.0.weight" in arrays else f"{name}.weight").shape[0]
-
-
-def _listed(names: Iterable[str], most: int = 6) -> str:
-    names = list(names)
-    return ", ".join(f"`{name}`" for name in names[:most]) + (
-        f" and {len(names) - most} more" if len(names) > most else ""
-    )
-
-
-def _title(module: Any) -> str:
-    return type(module.agent).__name__ if isinstance(module, IndependentTeam) else type(module).__name__

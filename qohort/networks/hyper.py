@@ -76,7 +76,7 @@ def fed(feed: Feed, observation: Observation) -> Float[Array, " F"]:
     return observation.state if feed == "state" else jnp.ravel(observation.obs)
 
 
-def require_at_least(owner: str, least: int, **settings: int | float) -> None:
+def require_at_least(owner: str, least: int | float, **settings: int | float) -> None:
     """Refuse numbers that are too small."""
     for name, value in settings.items():
         if not value >= least:

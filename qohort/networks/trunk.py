@@ -19,22 +19,6 @@ from qohort.networks.base import Carry
 from qohort.networks.gru import GRU
 
 
-class LayerNorm(eqx.Module):
-    """Mean 0 and variance 1 over the features of each row, then a learnt scale and offset."""
-
-    scale: Float[Array, " H"]
-    offset: Float[Array, " H"]
-
-    @classmethod
-    def draw(cls, size: int) -> "LayerNorm":
-        return cls(jnp.ones(size), jnp.zeros(size))
-
-    def __call__(self, x: Float[Array, "T R H"]) -> Float[Array, "T R H"]:
-        centred = x - jnp.mean(x, axis=-1, keepdims=True)
-        variance = jnp.mean(centred**2, axis=-1, keepdims=True)
-        return centred * jax.lax.rsqrt(variance + 1e-5) * self.scale[None, None] + self.offset[None, None]
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shape:
     """What a trunk is built of; see the fields of the settings that have the same names."""
@@ -51,24 +35,24 @@ class Shape:
 class Trunk(eqx.Module):
     """The network, with its weights."""
 
-    input_norm: LayerNorm | None
+    input_norm: eqx.nn.LayerNorm | None
     layers: tuple[eqx.nn.Linear, ...]
-    norms: tuple[LayerNorm, ...]
+    norms: tuple[eqx.nn.LayerNorm, ...]
     gru: GRU | None
-    gru_norm: LayerNorm | None
+    gru_norm: eqx.nn.LayerNorm | None
     head: eqx.nn.Linear
 
     def __init__(self, shape: Shape, *, inputs: int, outputs: int, key: PRNGKeyArray) -> None:
         *keys, key_gru, key_head = jax.random.split(key, shape.layers + 2)
         sizes = (inputs, *(shape.hidden,) * shape.layers)
-        self.input_norm = LayerNorm.draw(inputs) if shape.input_norm else None
+        self.input_norm = eqx.nn.LayerNorm(inputs) if shape.input_norm else None
         self.layers = tuple(
             _linear(size, shape.hidden, key, gain=2**0.5 if shape.orthogonal else None)
             for size, key in zip(sizes[:-1], keys, strict=True)
         )
-        self.norms = tuple(LayerNorm.draw(shape.hidden) for _ in self.layers) if shape.layer_norm else ()
+        self.norms = tuple(eqx.nn.LayerNorm(shape.hidden) for _ in self.layers) if shape.layer_norm else ()
         self.gru = _gru(sizes[-1], shape.hidden, key_gru, orthogonal=shape.orthogonal) if shape.memory else None
-        self.gru_norm = LayerNorm.draw(shape.hidden) if shape.memory and shape.layer_norm else None
+        self.gru_norm = eqx.nn.LayerNorm(shape.hidden) if shape.memory and shape.layer_norm else None
         self.head = _linear(shape.hidden, outputs, key_head, gain=shape.gain if shape.orthogonal else None)
 
     def initial(self, rows: int) -> Carry:
@@ -82,21 +66,25 @@ class Trunk(eqx.Module):
         """What the head says, what it was read from, and the memory after each step, with the axes `T R`."""
         x = x.astype(self.head.weight.dtype)
         if self.input_norm is not None:
-            x = self.input_norm(x)
+            x = _normalised(self.input_norm, x)
         for index, layer in enumerate(self.layers):
             x = jax.nn.relu(_apply(layer, x))
             if self.norms:
-                x = self.norms[index](x)
+                x = _normalised(self.norms[index], x)
         states: Carry = ()
         if self.gru is not None:
             states = self.gru(carry, x, first)
-            x = states if self.gru_norm is None else self.gru_norm(states)
+            x = states if self.gru_norm is None else _normalised(self.gru_norm, states)
         return _apply(self.head, x), x, states
 
 
 def _apply(layer: eqx.nn.Linear, x: Float[Array, "T R I"]) -> Float[Array, "T R J"]:
     assert layer.bias is not None
     return affine(x, layer.weight, layer.bias)
+
+
+def _normalised(norm: eqx.nn.LayerNorm, x: Float[Array, "T R H"]) -> Float[Array, "T R H"]:
+    return jax.vmap(jax.vmap(norm))(x)
 
 
 def _linear(inputs: int, outputs: int, key: PRNGKeyArray, *, gain: float | None) -> eqx.nn.Linear:

@@ -7,6 +7,7 @@ call. NumPy alone does it: `rliable` 1.2.0 (August 2024) needs five packages mor
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -195,6 +196,14 @@ def on_grid(
     if len(positions) == 0:
         return np.full(len(grid), np.nan)
     return np.interp(grid, positions.astype(np.float64), values, left=np.nan, right=np.nan)
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    share, z = successes / trials, 1.959964
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _wins(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " m"]) -> Float[np.ndarray, "n m"]:

@@ -15,8 +15,6 @@ from rich.console import Console
 
 import qohort
 from qohort.algorithms.base import AbstractAlgorithm
-from qohort.algorithms.ppo import PPO
-from qohort.algorithms.q_learning import AbstractQLearning
 from qohort.algorithms.registry import METHODS
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make, names
@@ -29,6 +27,8 @@ from qohort.networks.base import View
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
 from qohort.networks.talking import Talking
+from qohort.replay.fresh import Fresh
+from qohort.replay.samplers import Replayed
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec, Observation
 from qohort.training import checkpoint
@@ -43,15 +43,24 @@ STEPS, BATCH = 5, 3
 SPEC = Clock().spec
 
 
+SMALL: dict[type, tuple[dict[str, int], dict[str, int]]] = {
+    Replayed: ({"batch": BATCH, "episodes": 20}, {"update_every": 4, "target_interval": 2}),
+    Fresh: ({"length": 20, "epochs": 2, "minibatches": 1}, {}),
+}
+"""By the kind of feed: its settings, and the algorithm's."""
+
+
 def tiny(algorithm: AbstractAlgorithm) -> Any:
     """The same algorithm, with networks and a feed that compile in a moment."""
-    smaller: dict[str, Any] = {"environments": 2, "team": dataclasses.replace(algorithm.team, hidden=8)}  # pyright: ignore
-    if isinstance(algorithm, AbstractQLearning):
-        feed = dataclasses.replace(algorithm.feed, batch=BATCH, episodes=20)
-        return dataclasses.replace(algorithm, feed=feed, update_every=4, target_interval=2, **smaller)
-    assert isinstance(algorithm, PPO)
-    feed = dataclasses.replace(algorithm.feed, length=CHUNK // 2, epochs=min(2, algorithm.feed.epochs), minibatches=1)
-    return dataclasses.replace(algorithm, feed=feed, critic=dataclasses.replace(algorithm.critic, hidden=8), **smaller)
+    settings: Any = algorithm
+    feed, rest = SMALL[type(algorithm.feed)]
+    return dataclasses.replace(
+        settings,
+        team=dataclasses.replace(settings.team, hidden=8),
+        feed=dataclasses.replace(settings.feed, **feed),
+        environments=2,
+        **rest,
+    )
 
 
 CASES: dict[str, Any] = {

@@ -185,8 +185,8 @@ def test_orthogonal_weights():
     np.testing.assert_allclose(trunk.head.weight @ trunk.head.weight.T, 1e-4 * np.eye(3), atol=1e-8)
     np.testing.assert_allclose(trunk.layers[0].weight @ trunk.layers[0].weight.T, 2 * np.eye(6), atol=1e-5)
     assert not np.any(trunk.layers[0].bias)
-    out = trunk.input_norm(jnp.asarray([[[1.0, 3.0, 1.0, 3.0, 1.0, 3.0, 1.0, 3.0]]]))
-    np.testing.assert_allclose(out[0, 0], [-1, 1] * 4, atol=1e-4)
+    out = trunk.input_norm(jnp.asarray([1.0, 3.0] * 4))
+    np.testing.assert_allclose(out, [-1, 1] * 4, atol=1e-4)
 
 
 def test_the_paper_presets_are_the_published_scripts():

@@ -5,7 +5,7 @@ import pytest
 from qohort.algorithms.registry import default_preset, preset
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
-from qohort.mixers import Qatten
+from qohort.mixers import QPLEX, Importance, Qatten, QPLEXQatten
 
 
 def settings(name: str, world: str, which: str | None = None) -> ValueDecomposition:
@@ -34,6 +34,17 @@ def test_the_papers_settings_of_a_map_are_those_of_the_authors():
     assert mixer_of("battle/MMM2?spread=0.5") == odd
     weighted = mixer_of("battle/3s5z_vs_3s6z")
     assert (weighted.weighted_head, weighted.nonlinear, weighted.regulariser) == (True, False, 0.0)
+
+
+def test_the_papers_settings_of_qplex_are_those_of_its_release():
+    elsewhere, battle = (settings("qplex", world, "paper") for world in ("games/qtran-matrix", "battle/3m"))
+    assert (elsewhere.updates, battle.updates) == (1, 2)
+    assert elsewhere.mixer == QPLEX(importance=Importance(kernels=10, layers=3))
+    assert battle.mixer == QPLEX(importance=Importance(kernels=4, layers=1))
+    on_qatten = settings("qplex-qatten", "battle/MMM2", "paper").mixer
+    attention = Qatten(weighted_head=True, nonlinear=True, regulariser=0.001)
+    assert on_qatten == QPLEXQatten(attention=attention, importance=Importance(kernels=4, layers=1))
+    assert settings("qplex", "battle/3m", "pymarl2").mixer == QPLEX(importance=Importance(kernels=4, layers=2))
 
 
 def test_fast_knows_battles():

@@ -8,11 +8,18 @@ from qohort.envs.battle import Battle
 
 EVERY_SORT = {f"battle/{name}" for name in ("3m", "MMM", "1c3s5z", "so_many_baneling", "2c_vs_64zg", "terran_5_vs_5")}
 """Battles that have all mechanics and all sorts of starts among them."""
+ALIKE = {
+    "games/gaussian-squeeze",
+    *(f"pursuit/{name}" for name in ("qtran-prey-7x7", "qtran-prey-300", "stag-hunt-100", "stag-hunt-300")),
+    *(f"foraging/{name}" for name in ("8x8-2p-2f-coop", "10x10-3p-3f", "10x10-3p-3f-2s")),
+    *(f"foraging/{name}" for name in ("15x15-3p-5f", "15x15-4p-3f", "15x15-4p-5f")),
+}
+"""Worlds that differ from another one in numbers only."""
 NEEDS_OPTIONS = "battle/custom"
 
 
 def quick(name: str) -> bool:
-    return not name.startswith("battle/") or name in EVERY_SORT
+    return name in EVERY_SORT or not (name.startswith("battle/") or name in ALIKE)
 
 
 @pytest.mark.parametrize(

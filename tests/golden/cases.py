@@ -18,9 +18,15 @@ MIXERS = {
     "modules/mixers/nmix.py Mixer",
     "modules/mixers/qatten.py QattenMixer",
     "modules/mixers/qlinear.py QlinearMixer",
+    "modules/mixers/dmaq_general.py DMAQer",
+    "modules/mixers/dmaq_qatten.py DMAQ_QattenMixer",
 }
-LEARNERS = {"learners/q_learner.py QLearner", "learners/nq_learner.py NQLearner"}
-LEARNT_MIXERS = {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear"}
+LEARNERS = {
+    "learners/q_learner.py QLearner",
+    "learners/nq_learner.py NQLearner",
+    "learners/dmaq_qatten_learner.py DMAQ_qattenLearner",
+}
+LEARNT_MIXERS = {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear", "dmaq", "dmaq_qatten"}
 
 Kind = Literal["mixer", "learner", "later", "absent"]
 
@@ -53,6 +59,16 @@ class Golden:
     def under(self, prefix: str) -> dict[str, np.ndarray]:
         """The arrays whose names begin with `prefix`, without it."""
         return {name[len(prefix) :]: array for name, array in self.arrays.items() if name.startswith(prefix)}
+
+    @property
+    def qplex(self) -> bool:
+        """Whether it is a learner of QPLEX's release or of its copies."""
+        return any("dmaq_qatten_learner" in name for name in self.meta["classes"])
+
+    @property
+    def pymarl2(self) -> bool:
+        """Whether PyMARL2 produced it."""
+        return "pymarl2" in self.meta["repository"]
 
     def setting(self, *names: str, default: Any = None) -> Any:
         """A setting of the published code, under the first of these names that it has."""

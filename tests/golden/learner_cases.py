@@ -10,8 +10,9 @@ import numpy as np
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import QLearner
 from qohort.algorithms.value_decomposition import Params, ValueDecomposition
-from qohort.estimators.exploration import greedy
+from qohort.estimators.exploration import greedy, mask_unavailable
 from qohort.interop.pymarl import agent_from_pymarl, to_pymarl
+from qohort.mixers import MixerOutput
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
@@ -59,14 +60,17 @@ def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> Non
 
 def config_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> ValueDecomposition:
     """The published settings. PyMARL forms γ(1 − d) in single precision even where it computes in double."""
-    second = any("nq_learner" in name for name in golden.meta["classes"])
-    adam = settings.get("optimizer", golden.setting("optimizer", default="rmsprop")) == "adam"
+    second = golden.pymarl2
+    usual = "adam" if second and golden.qplex else "rmsprop"
+    adam = settings.get("optimizer", golden.setting("optimizer", default=usual)) == "adam"
     gamma = golden.setting("gamma", default=0.99)
     q_lambda = settings.get("q_lambda", golden.setting("q_lambda", default=False))
     chained = "q-lambda-pymarl2" if q_lambda else "td-lambda"
+    double_q = settings.get("double_q", golden.setting("double_q", default=True))
     return ValueDecomposition(
         gamma=float(np.float32(gamma)) if exact and not second else gamma,
-        double_q=settings.get("double_q", golden.setting("double_q", default=True)),
+        double_q=double_q,
+        unavailable_targets=golden.qplex and not double_q,
         estimator=chained if second else "one-step",
         td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
         loss_scale=0.5 if second else 1.0,
@@ -93,7 +97,7 @@ def params_of(golden: Golden, net: str, spec: EnvSpec) -> Params:
 
 def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
     """The arrays under their names in the file."""
-    dialect = "pymarl2" if "pymarl2" in golden.meta["repository"] else "pymarl"
+    dialect = "pymarl2" if golden.pymarl2 else "pymarl"
     arrays = {f"agent.{name}": array for name, array in to_pymarl(params.team).items()}
     if jax.tree.leaves(params.mixer):
         arrays |= {f"mixer.{name}": array for name, array in to_pymarl(params.mixer, dialect).items()}
@@ -114,13 +118,16 @@ def run(
 
     seen, batch = window.observations, window.first.shape[1]
     live, behind = (net.team(net.team.initial(batch), window.view, window.first)[0] for net in (params, target))
-    best = greedy(live.values if config.double_q else behind.values, seen.avail)
+    allowed = jnp.ones_like(seen.avail) if config.unavailable_targets else seen.avail
+    best = greedy(live.values if config.double_q else behind.values, allowed)
     taken = jnp.concatenate([window.actions, last[None]])
 
-    def mixed(net: Params, utilities: jax.Array, actions: jax.Array) -> jax.Array:
-        return jax.vmap(jax.vmap(net.mixer))(utilities, utilities, seen, actions).q_tot
+    def mixed(utilities: jax.Array, actions: jax.Array) -> MixerOutput:
+        most = jnp.max(mask_unavailable(behind.values, allowed), axis=-1)
+        return jax.vmap(jax.vmap(target.mixer))(utilities, most, seen, actions)
 
     target_chosen = pick(behind.values, best)
+    following = mixed(target_chosen, best)
     middle = {
         "q_agents": live.values,
         "hidden": live.features,
@@ -128,9 +135,10 @@ def run(
         "greedy_actions": best[..., None],
         "q_chosen": pick(live.values, taken)[:-1],
         "q_target_chosen": target_chosen,
+        "q_agents_target_chosen": target_chosen,
         "q_tot": looked["q_tot"],
-        "q_tot_target": mixed(target, target_chosen, best),
-        "q_tot_target_taken": mixed(target, pick(behind.values, taken), taken),
+        "q_tot_target": following.q_tot,
+        "q_tot_target_taken": mixed(pick(behind.values, taken), taken).q_tot,
         "targets": looked["target"],
         "td_error": looked["td_error"],
         "mask": window.valid[..., None],
@@ -138,6 +146,8 @@ def run(
     }
     if "mixer/entropies" in looked:
         middle["head_entropies"] = jnp.mean(looked["mixer/entropies"], axis=(0, 1))
+    if "mixer/adv_tot" in looked:
+        middle |= qplex_middle(window, live.values, looked, following)
     return {
         "loss": loss,
         "grad_norm": metrics["grad_norm"],
@@ -145,6 +155,22 @@ def run(
         "penalty_gradient": penalty_gradient,
         "learner": updated,
         "middle": middle,
+    }
+
+
+def qplex_middle(window: Window, values: jax.Array, looked: dict[str, Any], following: MixerOutput) -> dict[str, Any]:
+    """What QPLEX's learner has on the way, beside what others have."""
+    avail = window.observations.avail[:-1]
+    most = greedy(values[:-1], avail)
+    hits = jnp.mean(most == window.actions, axis=-1) * window.valid
+    return {
+        "v_tot": looked["mixer/v_tot"][..., None],
+        "adv_tot": looked["mixer/adv_tot"][..., None],
+        "target_v_tot": following.aux["v_tot"][..., None],
+        "target_adv_tot": following.aux["adv_tot"][..., None],
+        "max_q_agents": pick(values[:-1], most),
+        "max_actions": most[..., None],
+        "hit_prob": jnp.sum(hits) / jnp.sum(window.valid),
     }
 
 

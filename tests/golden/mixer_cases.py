@@ -20,11 +20,13 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
     inputs = golden.under("in/")
     qs, states = jnp.array(inputs["agent_qs"], float), jnp.array(inputs["states"], float)
     agents, size = qs.shape[-1], states.shape[-1]
-    spec = spec_of(agents, 2, 1, size, unit_size(golden, agents, size))
+    choices = inputs["actions_onehot"].shape[-1] if "actions_onehot" in inputs else 2
+    spec = spec_of(agents, choices, 1, size, unit_size(golden, agents, size))
     weights = golden.under("param/")
     mixer = mixer_of(golden, weights, spec)
     rows = qs.shape[:2]
-    actions = jnp.array(inputs["actions"][..., 0]) if "actions" in inputs else jnp.ones(qs.shape, int)
+    actions = actions_of(inputs, qs.shape)
+    best = jnp.array(inputs["max_q_i"], float) if "max_q_i" in inputs else None
 
     @eqx.filter_jit
     def outputs(mixer: AbstractMixer, qs: jax.Array, states: jax.Array) -> dict[str, jax.Array]:
@@ -32,11 +34,15 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
             obs=jnp.zeros((*rows, agents, 1)),
             state=states,
             units=units_of(states, agents, spec.unit_size),
-            avail=jnp.ones((*rows, agents, 2), bool),
+            avail=jnp.ones((*rows, agents, choices), bool),
             alive=jnp.ones((*rows, agents), bool),
         )
-        out = jax.vmap(jax.vmap(mixer))(qs, qs, moments, actions)
+        out = jax.vmap(jax.vmap(mixer))(qs, qs if best is None else best, moments, actions)
         named = {"q_tot": out.q_tot, "attend_mag_reg": jnp.mean(out.regulariser)}
+        named |= {name: out.aux[name][..., None] for name in ("v_tot", "adv_tot") if name in out.aux}
+        for name, ours in (("lambda_weights", "importance"), ("w_final", "weights"), ("v_per_agent", "state_values")):
+            if ours in out.aux:
+                named[name] = out.aux[ours]
         if "attention" in out.aux:
             named |= {
                 "head_entropies": jnp.mean(out.aux["entropies"], axis=(0, 1)),
@@ -75,9 +81,17 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
             add_gradient(comparison, f"{loss}/{name}", ours.get(name), wanted=wanted, largest=largest)
 
 
+def actions_of(inputs: dict[str, np.ndarray], shape: tuple[int, ...]) -> jax.Array:
+    """The actions; −1 where the file has an all-zero row, which is padding."""
+    if "actions_onehot" in inputs:
+        rows = inputs["actions_onehot"]
+        return jnp.array(np.where(rows.any(axis=-1), rows.argmax(axis=-1), -1))
+    return jnp.array(inputs["actions"][..., 0]) if "actions" in inputs else jnp.ones(shape, int)
+
+
 def named_gradient(golden: Golden, gradient: Any) -> dict[str, np.ndarray]:
     mixer, qs, states = gradient
-    dialect = "pymarl2" if "pymarl2" in golden.meta["repository"] else "pymarl"
+    dialect = "pymarl2" if golden.pymarl2 else "pymarl"
     named = {f"param/{name}": array for name, array in to_pymarl(mixer, dialect).items()}
     return {**named, "agent_qs": np.asarray(qs), "states": np.asarray(states)}
 

@@ -28,16 +28,22 @@ def units_of(states: Any, agents: int, size: int) -> Any:
 def mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> AbstractMixer:
     """The mixer of a file, with the settings that weights do not tell."""
     settings: dict[str, Any] = {}
-    if any(name.startswith(("selector_extractors", "query_embedding_layers")) for name in arrays):
+    if any(name.startswith(("selector_extractors", "query_embedding_layers", "attention_weight")) for name in arrays):
         settings["dead"] = "action-0" if golden.setting("mask_dead", default=False) else "keep"
         settings["regulariser"] = float(golden.setting("attend_reg_coef", default=0.0))
         if (kind := golden.setting("type")) is not None:
             settings["weighted_head"] = kind == "weighted"
+    if any(name.startswith("si_weight") for name in arrays):
+        settings["minus_one"] = bool(golden.setting("is_minus_one", default=True))
+        if any(name.startswith("attention_weight") for name in arrays):
+            settings["state_bias"] = bool(golden.setting("state_bias", default=True))
+        else:
+            settings["transformation"] = bool(golden.setting("weighted_head", default=True))
     return mixer_from_pymarl(arrays, spec, **settings)
 
 
 def learner_mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> AbstractMixer:
-    mixed = golden.setting("mixer") in ("vdn", "qmix", "qatten", "qlinear")
+    mixed = golden.setting("mixer") in ("vdn", "qmix", "qatten", "qlinear", "dmaq", "dmaq_qatten")
     return mixer_of(golden, arrays, spec) if mixed else Independent().build(spec, jax.random.key(0))
 
 

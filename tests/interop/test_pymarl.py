@@ -20,7 +20,7 @@ from qohort.interop.pymarl import (
     read_th,
     to_pymarl,
 )
-from qohort.mixers import QMIX, VDN, MixerConfig, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, MixerConfig, Qatten, Qlinear, QPLEXQatten
 from qohort.networks.base import View
 from qohort.networks.recurrent import Recurrent
 from tests.references.moments import random_moment, spec_of
@@ -41,13 +41,19 @@ SMALL: dict[str, Any] = {"embed": 3, "hypernet_hidden": 7}
         Qatten(heads=2, nonlinear=True, weighted_head=True, biases=True, **SMALL),
         Qlinear(**SMALL),
         Qlinear(embed=3, hypernet_layers=1),
+        QPLEX(hypernet_hidden=7, importance=Importance(kernels=2, layers=3, hidden=5)),
+        QPLEX(transformation=False, importance=Importance(kernels=3, layers=1)),
+        QPLEXQatten(
+            attention=Qatten(heads=2, weighted_head=True, state_bias=False, **SMALL),
+            importance=Importance(kernels=2, layers=2, hidden=5),
+        ),
     ],
     ids=repr,
 )
 def test_out_and_in_again(config: MixerConfig, dialect: Dialect) -> None:
     mixer = config.build(SPEC, jax.random.key(1))
     arrays = to_pymarl(mixer, dialect)
-    settings = {"regulariser": 0.01} if isinstance(config, Qatten) else {}
+    settings = {"regulariser": 0.01} if isinstance(config, Qatten | QPLEXQatten) else {}
     assert mixer_config_from_pymarl(arrays, SPEC, **settings) == config
     again = mixer_from_pymarl(arrays, SPEC, **settings)
     assert eqx.tree_equal(mixer, again)
@@ -73,6 +79,38 @@ def test_names_and_shapes_are_pytorchs() -> None:
         "V.2.weight": (1, 3),
         "V.2.bias": (1,),
     }
+
+
+def test_qplex_has_a_module_for_each_kernel() -> None:
+    arrays = to_pymarl(
+        QPLEX(hypernet_hidden=7, importance=Importance(kernels=1, layers=2, hidden=5)).build(SPEC, jax.random.key(0))
+    )
+    assert {name: array.shape for name, array in arrays.items() if name.endswith("weight")} == {
+        "hyper_w_final.0.weight": (7, 6),
+        "hyper_w_final.2.weight": (3, 7),
+        "V.0.weight": (7, 6),
+        "V.2.weight": (3, 7),
+        "si_weight.key_extractors.0.0.weight": (5, 6),
+        "si_weight.key_extractors.0.2.weight": (1, 5),
+        "si_weight.agents_extractors.0.0.weight": (5, 6),
+        "si_weight.agents_extractors.0.2.weight": (3, 5),
+        "si_weight.action_extractors.0.0.weight": (5, 6 + 3 * 4),
+        "si_weight.action_extractors.0.2.weight": (3, 5),
+    }
+
+
+def test_settings_reach_the_part_that_has_them_and_unused_networks_are_left_out() -> None:
+    config = QPLEXQatten(attention=Qatten(heads=2, **SMALL), importance=Importance(kernels=1, layers=1))
+    arrays = to_pymarl(config.build(SPEC, jax.random.key(0)))
+    settings = {"dead": "alive", "regulariser": 0.5, "state_bias": False, "minus_one": False}
+    mixer: Any = mixer_from_pymarl(arrays, SPEC, **settings)
+    assert mixer.attention.config == Qatten(heads=2, dead="alive", regulariser=0.5, state_bias=False, **SMALL)
+    assert not mixer.importance.minus_one
+
+    arrays = to_pymarl(QPLEX().build(SPEC, jax.random.key(0)))
+    plain: Any = mixer_from_pymarl(arrays, SPEC, transformation=False)
+    assert plain.weights is None
+    assert plain.values is None
 
 
 def test_qlinear_reads_the_own_part_first() -> None:

@@ -14,7 +14,7 @@ import pytest
 import tyro
 
 from qohort.errors import QohortError
-from qohort.mixers import QMIX, VDN, Independent, MixerConfig, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixer, MixerOutput
 from qohort.mixers.qatten import Dead
 from qohort.networks.hyper import require_choice
@@ -145,6 +145,77 @@ def test_qlinear() -> None:
     np.testing.assert_allclose(mix(mixer).q_tot, [8 + 8 * (2 - LN3) + 2], rtol=1e-6)
 
 
+def two_importances(mixer: Any) -> Any:
+    """υ = 3; φ = ¾ and ½; λ_k = ¾ for agent 0 when agent 1 takes action 1, else ½ for both agents."""
+    joint = jnp.zeros((1, 2, 5)).at[0, 0, 4].set(LN3)
+
+    def layers(m: Any) -> list:
+        parts = (m.importance.magnitudes, m.importance.agents, m.importance.actions)
+        return [leaf for part in parts for leaf in (part.layers[0].weight, part.layers[0].bias)]
+
+    agents = jnp.array([[LN3, 0.0]])
+    arrays = [jnp.full((1, 1, 1), -3.0), jnp.zeros((1, 1)), jnp.zeros((1, 2, 1)), agents, joint, jnp.zeros((1, 2))]
+    return eqx.tree_at(layers, mixer, arrays)
+
+
+def duplex(**settings: Any) -> Any:
+    """w = 2 and ½; b = 1 and 10."""
+    mixer = two_importances(ones(QPLEX(hypernet_hidden=1, importance=Importance(kernels=1, layers=1, **settings))))
+    mixer = eqx.tree_at(lambda m: m.weights.layers[1].weight, mixer, jnp.array([[-2.0], [0.5]]))
+    return eqx.tree_at(lambda m: m.values.layers[1].weight, mixer, jnp.array([[1.0], [10.0]]))
+
+
+BEST = jnp.array([5.0, 12.0])
+
+
+def test_qplex_weighs_advantages_by_the_joint_action() -> None:
+    # V = 2·4 + 1 + ½·8 + 10 = 23; A = 2·(4 − 5) and ½·(8 − 12), both −2; λ = 3·¾·¾ and 3·½·½.
+    out = duplex()(CHOSEN, BEST, moment(), jnp.array([1, 1]))
+    np.testing.assert_allclose(out.aux["importance"], [27 / 16, 3 / 4], rtol=1e-6)
+    np.testing.assert_allclose(out.q_tot, [23 - 2 * 11 / 16 + 2 / 4], rtol=1e-6)
+    # Another action of agent 1: λ = 3·¾·½ for agent 0.
+    out = duplex()(CHOSEN, BEST, moment(), jnp.array([1, 0]))
+    np.testing.assert_allclose(out.q_tot, [23 - 2 / 8 + 2 / 4], rtol=1e-6)
+    out = duplex(minus_one=False)(CHOSEN, BEST, moment(), jnp.array([1, 1]))
+    np.testing.assert_allclose(out.q_tot, [23 - 2 * 27 / 16 - 2 * 3 / 4], rtol=1e-6)
+
+
+def test_qplex_of_best_actions_is_a_weighted_sum_whatever_the_importance() -> None:
+    assert duplex()(CHOSEN, CHOSEN, moment(), jnp.array([1, 1])).q_tot == 23.0
+
+
+def test_qplex_teaches_utilities_by_the_sum_and_importance_by_the_advantages() -> None:
+    mixer, actions = duplex(), jnp.array([1, 1])
+    value = lambda mixer, chosen, best: mixer(chosen, best, moment(), actions).q_tot[0]  # noqa: E731
+    by_mixer, by_chosen, by_best = jax.grad(value, argnums=(0, 1, 2))(mixer, CHOSEN, BEST)
+    np.testing.assert_allclose(by_chosen, [2.0, 0.5], rtol=1e-6)
+    np.testing.assert_array_equal(by_best, [0.0, 0.0])
+    # dQ/dw_i = Q_i, with the sign of the undone magnitude; nothing comes through the advantages.
+    np.testing.assert_allclose(by_mixer.weights.layers[1].bias, [-4.0, 8.0], rtol=1e-6)
+    # dQ/dυ = Σ A_i φ_i λ_i = −2·9/16 − 2·¼.
+    np.testing.assert_allclose(by_mixer.importance.magnitudes.layers[0].bias, [[26 / 16]], rtol=1e-6)
+
+
+def test_qplex_on_qatten_weighs_advantages_by_attention() -> None:
+    config = Qatten(heads=1, embed=4, hypernet_layers=1, state_bias=False)
+    mixer = two_importances(ones(QPLEXQatten(attention=config, importance=Importance(kernels=1, layers=1))))
+    mixer = eqx.tree_at(lambda m: m.attention.key.weight, mixer, replace_fn=lambda weight: weight / 2)
+    # Attention ¼ and ¾: Qatten's 7, A = ¼·(4 − 5) and ¾·(8 − 12).
+    out = mixer(CHOSEN, BEST, moment(), jnp.array([1, 1]))
+    np.testing.assert_allclose(out.q_tot, [7 - 1 / 4 * 11 / 16 + 3 / 4], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("groups", "value"), [(2, (9 + 27) / 2), (1, 2 / (1 / 9 + 1 / 27))])
+def test_the_monotone_mixer_takes_a_smooth_maximum_of_smooth_minima(groups: int, value: float) -> None:
+    """Two sums, ln 9 and ln 27: as two groups the mean of 9 and 27 counts, as two pieces the harmonic mean."""
+    mixer = ones(Monotone(groups=groups, pieces=2 // groups, hypernet_layers=1, embed=3))
+    mixer = eqx.tree_at(
+        lambda m: m.weights.layers[0].weight, mixer, jnp.array([[LN3 / 4], [LN3 / -8], [0], [3 * LN3 / 8]])
+    )
+    mixer = eqx.tree_at(lambda m: m.bias.layers[0].weight, mixer, jnp.zeros((2, 1)))
+    np.testing.assert_allclose(mix(mixer).q_tot, [math.log(value) + 3], rtol=1e-6)
+
+
 def test_one_network_of_two_layers_serves_every_feed() -> None:
     mixer = QMIX(feed="observations").build(SPEC, jax.random.key(0))
     moved = eqx.tree_at(lambda o: o.state, moment(), jnp.array([77.0]))
@@ -164,6 +235,10 @@ def test_one_network_of_two_layers_serves_every_feed() -> None:
         (lambda: QMIX(hypernet_hidden=0), "QMIX: `hypernet_hidden` is 0; it is at least 1."),
         (lambda: VDN(embed=0), "VDN: `embed` is 0; it is at least 1."),
         (lambda: Qlinear(embed=0), "Qlinear: `embed` is 0; it is at least 1."),
+        (lambda: QPLEX(hypernet_hidden=0), "QPLEX: `hypernet_hidden` is 0; it is at least 1."),
+        (lambda: Importance(kernels=0), "Importance: `kernels` is 0; it is at least 1."),
+        (lambda: Monotone(groups=0), "Monotone: `groups` is 0; it is at least 1."),
+        (lambda: Monotone(sharpness=0.0), "Monotone: `sharpness` is 0.0; it is at least 0.001."),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(make: Callable, sentence: str) -> None:
@@ -171,7 +246,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(make: Callable, sentence
         make()
 
 
-@pytest.mark.parametrize("kind", [Independent, VDN, QMIX, Qatten, Qlinear])
+@pytest.mark.parametrize("kind", [Independent, VDN, QMIX, Qatten, Qlinear, QPLEX, QPLEXQatten, Monotone])
 def test_the_command_line_explains_every_setting(kind: type, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
         tyro.cli(kind, args=["--help"])

@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qohort.mixers import QMIX, VDN, AbstractMixer, MixerConfig, Qatten, Qlinear
+from qohort.mixers import (
+    QMIX,
+    QPLEX,
+    VDN,
+    AbstractMixer,
+    Importance,
+    MixerConfig,
+    Monotone,
+    Qatten,
+    Qlinear,
+    QPLEXQatten,
+)
 from qohort.spec import Observation
 from tests.references.moments import random_moment, spec_of
 
@@ -24,7 +35,15 @@ MONOTONE: list[MixerConfig] = [
     Qatten(heads=2, **SMALL),
     Qatten(heads=2, weighted_head=True, dead="alive", regulariser_form="corrected", **SMALL),
     Qlinear(**SMALL),
+    Monotone(groups=3, pieces=2, **SMALL),
+    Monotone(groups=3, pieces=2, sharpness=50.0, **SMALL),
 ]
+DUPLEX: list[QPLEX | QPLEXQatten] = [
+    QPLEX(hypernet_hidden=5, importance=Importance(kernels=3, layers=1)),
+    QPLEX(transformation=False, importance=Importance(kernels=2, layers=3, hidden=5)),
+    QPLEXQatten(attention=Qatten(heads=2, **SMALL), importance=Importance(kernels=2, layers=1)),
+]
+"""IGM without being monotone."""
 SEEDS = st.integers(0, 2**31 - 1)
 AGENTS, ACTIONS = 3, 4
 SPEC = spec_of(agents=AGENTS, actions=ACTIONS)
@@ -73,14 +92,14 @@ def test_monotone(config: MixerConfig, seed: int) -> None:
     assert np.all(np.asarray(slopes(mixer, chosen, random_moment(SPEC, rng))) >= 0)
 
 
-@pytest.mark.parametrize("config", MONOTONE, ids=repr)
+@pytest.mark.parametrize("config", [*MONOTONE, *DUPLEX], ids=repr)
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_igm(config: MixerConfig, seed: int) -> None:
     assert igm_gap(config, seed, scale=5.0) <= 1e-5
 
 
-@pytest.mark.parametrize("config", MONOTONE, ids=repr)
+@pytest.mark.parametrize("config", [*MONOTONE, *DUPLEX], ids=repr)
 @pytest.mark.parametrize(("agents", "actions"), [(2, 5), (4, 5), (1, 3)])
 def test_igm_at_other_sizes(config: MixerConfig, agents: int, actions: int) -> None:
     assert igm_gap(config, 11, scale=5.0, agents=agents, actions=actions) <= 1e-5
@@ -139,3 +158,49 @@ def test_attention_is_shared_out_among_the_living(seed: int) -> None:
         assert np.all(attention[:, ~np.asarray(seen.alive)] == 0)
     else:
         np.testing.assert_allclose(attention, 1 / AGENTS, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", DUPLEX, ids=repr)
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS)
+def test_importance_is_never_negative_and_advantages_never_positive(config: QPLEX | QPLEXQatten, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    seen = random_moment(SPEC, rng)
+    mixer = config.build(SPEC, jax.random.key(seed))
+    chosen = jnp.array(5 * rng.normal(size=AGENTS))
+    best = chosen + jnp.array(np.abs(rng.normal(size=AGENTS)))
+    out = mixer(chosen, best, seen, jnp.array(rng.integers(ACTIONS, size=AGENTS)))
+    assert np.all(np.asarray(out.aux["importance"]) > 0)
+    a_tot = (out.aux["importance"] * out.aux["weights"] * (chosen - best)).sum()
+    greedy = out.aux["v_tot"] + (out.aux["weights"] * (best - chosen)).sum()
+    assert a_tot <= 0
+    np.testing.assert_allclose(out.q_tot[0], greedy + a_tot, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (2, 3, 2)])
+@settings(max_examples=15, deadline=None)
+@given(seed=SEEDS)
+def test_every_monotone_table_is_within_reach_of_the_monotone_mixer(shape: tuple[int, ...], seed: int) -> None:
+    """The construction of the proof: a group for each joint action p, with T(p) and T(p) + β (Q_i − r_i(p_i))."""
+    table = np.random.default_rng(seed).integers(-5, 6, size=shape).astype(float)
+    for axis in range(len(shape)):
+        table = np.maximum.accumulate(table, axis=axis)
+    joint, values = np.array(list(np.ndindex(shape))), table.ravel()
+    agents, cells, beta = len(shape), len(values), max(1.0, np.ptp(values))
+    weights = np.zeros((cells, agents + 1, agents))
+    weights[:, 1:] = beta * np.eye(agents)
+    bias = np.repeat(values[:, None], agents + 1, axis=1)
+    bias[:, 1:] -= beta * joint
+
+    spec = spec_of(agents=agents, actions=max(shape))
+    config = Monotone(groups=cells, pieces=agents + 1, hypernet_layers=1, sharpness=1000.0)
+    mixer = jax.tree.map(jnp.zeros_like, config.build(spec, jax.random.key(0)))
+    mixer = eqx.tree_at(
+        lambda m: (m.weights.layers[0].bias, m.bias.layers[0].bias, m.log_sharpness),
+        mixer,
+        (jnp.array(weights.ravel()), jnp.array(bias.ravel()), jnp.full(2, jnp.log(1000.0))),
+    )
+    utilities = jnp.broadcast_to(jnp.arange(max(shape), dtype=float), (agents, max(shape)))
+    moment = random_moment(spec, np.random.default_rng(seed))
+    made = np.asarray(joint_values(mixer, utilities, moment, jnp.array(joint)))
+    np.testing.assert_allclose(made, values, atol=0.02)

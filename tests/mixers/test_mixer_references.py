@@ -8,7 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qohort.mixers import QMIX, VDN, AbstractMixer, Independent, MixerConfig, Qatten, Qlinear
+from qohort.mixers import (
+    QMIX,
+    QPLEX,
+    VDN,
+    AbstractMixer,
+    Importance,
+    Independent,
+    MixerConfig,
+    Monotone,
+    Qatten,
+    Qlinear,
+    QPLEXQatten,
+)
 from tests.references.derivatives import gradients
 from tests.references.moments import random_moment, spec_of
 from tests.references.ours import by_name, expected, moment_of
@@ -36,6 +48,15 @@ CONFIGS: list[MixerConfig] = [
     Qatten(feed="observations", keys="observations", nonlinear=True, **QATTEN),
     Qlinear(**SMALL),
     Qlinear(hypernet_layers=1, state_bias=False, **SMALL),
+    QPLEX(hypernet_hidden=3, importance=Importance(kernels=2, layers=1)),
+    QPLEX(transformation=False, importance=Importance(kernels=1, layers=3, hidden=3)),
+    QPLEXQatten(attention=Qatten(**QATTEN), importance=Importance(kernels=2, layers=2, hidden=2, minus_one=False)),
+    QPLEXQatten(
+        attention=Qatten(weighted_head=True, dead="alive", state_bias=False, **QATTEN),
+        importance=Importance(kernels=1, layers=1),
+    ),
+    Monotone(groups=2, pieces=3, sharpness=2.0, **SMALL),
+    Monotone(groups=3, pieces=1, hypernet_layers=1, feed="observations", **SMALL),
 ]
 
 
@@ -47,14 +68,15 @@ def test_values_and_gradients(config: MixerConfig, x64: bool, tolerance: float) 
         observation = random_moment(SPEC, rng)
         observation = eqx.tree_at(lambda o: o.alive, observation, jnp.array([True, False, True]))
         chosen, actions = jnp.array(rng.normal(size=3)), jnp.array([1, 0, 2])
+        best = chosen + jnp.array([0.5, 0.0, 2.0])
         mixer = config.build(SPEC, jax.random.key(3))
 
         def loss(mixer: AbstractMixer, chosen: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-            out = mixer(chosen, chosen, observation, actions)
+            out = mixer(chosen, best, observation, actions)
             return out.q_tot[0] + 2 * out.regulariser, (out.q_tot[0], out.regulariser)
 
         (weight_grad, chosen_grad), (q_tot, regulariser) = grads_of(loss, mixer, chosen)
-        weights, moment = by_name(mixer), moment_of(observation, actions)
+        weights, moment = by_name(mixer), moment_of(observation, actions, best)
         assert all(array.dtype == (np.float64 if x64 else np.float32) for array in weights.values())
         wanted = expected(config, weights, np.asarray(chosen, float), moment)
         np.testing.assert_allclose(q_tot, wanted[0], rtol=tolerance, atol=tolerance)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.references.derivatives import Weights, elu, magnitude, relu, softmax
+from tests.references.derivatives import Weights, elu, magnitude, relu, sigmoid, softmax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Moment:
     units: np.ndarray
     alive: np.ndarray
     actions: np.ndarray
+    best: np.ndarray
+    """Each agent's greatest utility."""
 
     def feed(self, feed: str) -> np.ndarray:
         return self.state if feed == "state" else np.concatenate(list(self.obs))
@@ -118,3 +120,61 @@ def qlinear(weights: Weights, chosen: np.ndarray, moment: Moment) -> complex:
         weight = network(weights, "weight", np.concatenate([moment.units[i], moment.state]))[0]
         q_tot = q_tot + magnitude(weight) * utility
     return q_tot
+
+
+def importance(weights: Weights, moment: Moment) -> np.ndarray:
+    """QPLEX's λ, one kernel and one agent at a time."""
+    agents = len(moment.actions)
+    columns = weights["importance.actions.0.weight"].shape[-1]
+    choices = (columns - len(moment.state)) // agents
+    rows = [np.arange(choices) == action for action in moment.actions]
+    joint = np.concatenate([moment.state, *rows])
+    total = np.zeros(agents, dtype=complex)
+    for kernel in range(weights["importance.magnitudes.0.weight"].shape[0]):
+        size = magnitude(network(weights, "importance.magnitudes", moment.state, kernel))[0] + 1e-10
+        agent = sigmoid(network(weights, "importance.agents", moment.state, kernel))
+        action = sigmoid(network(weights, "importance.actions", joint, kernel))
+        for i in range(agents):
+            total[i] += size * agent[i] * action[i]
+    return total
+
+
+def dueling(weights: Weights, advantages: np.ndarray, moment: Moment, *, minus_one: bool) -> complex:
+    """The last sum of QPLEX; the real part of an advantage carries no derivative."""
+    total = importance(weights, moment)
+    return sum((share - minus_one) * held for share, held in zip(total, np.real(advantages), strict=True))
+
+
+def qplex(weights: Weights, chosen: np.ndarray, moment: Moment, *, minus_one: bool = True) -> complex:
+    size, value = np.ones(len(chosen)), np.zeros(len(chosen))
+    if "weights.0.weight" in weights:
+        size = magnitude(network(weights, "weights", moment.state)) + 1e-10
+        value = network(weights, "values", moment.state)
+    utilities = size * chosen + value
+    most = size * moment.best + value
+    return sum(utilities) + dueling(weights, utilities - most, moment, minus_one=minus_one)
+
+
+def qplex_qatten(
+    weights: Weights, chosen: np.ndarray, moment: Moment, *, minus_one: bool, attention: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Qatten's part is linear in the utilities: what weighs agent i is the difference that 1 more of it makes."""
+    inner = {name.removeprefix("attention."): a for name, a in weights.items() if name.startswith("attention.")}
+    v_tot, penalty = qatten(inner, chosen, moment, **attention)
+    steps = np.eye(len(chosen))
+    size = np.array([qatten(inner, chosen + step, moment, **attention)[0] - v_tot for step in steps])
+    return v_tot + dueling(weights, size * (chosen - moment.best), moment, minus_one=minus_one), penalty
+
+
+def monotone(weights: Weights, chosen: np.ndarray, moment: Moment, *, groups: int, feed: str = "state") -> complex:
+    x = moment.feed(feed)
+    signed, bias = network(weights, "weights", x), network(weights, "bias", x)
+    outer, inner = np.exp(weights["log_sharpness"])
+    pieces, agents = len(bias) // groups, len(chosen)
+    least = []
+    for k in range(groups):
+        sums = []
+        for j in range(k * pieces, (k + 1) * pieces):
+            sums.append(sum(magnitude(signed[j * agents + i]) * q for i, q in enumerate(chosen)) + bias[j])
+        least.append(-np.log(np.mean(np.exp(-inner * np.array(sums)))) / inner)
+    return np.log(np.mean(np.exp(outer * np.array(least)))) / outer + state_value(weights, x)

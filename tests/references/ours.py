@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from qohort.mixers import QMIX, VDN, MixerConfig, Qatten, Qlinear
+from qohort.mixers import QMIX, QPLEX, VDN, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from tests.references import mixers as reference
 
 
@@ -15,13 +15,17 @@ def by_name(mixer: Any) -> dict[str, np.ndarray]:
     named: dict[str, Any] = {}
     for field in dataclasses.fields(mixer):
         part = getattr(mixer, field.name)
-        if hasattr(part, "layers"):
+        if field.name in ("importance", "attention"):
+            named |= {f"{field.name}.{name}": array for name, array in by_name(part).items()}
+        elif hasattr(part, "layers"):
             for i, layer in enumerate(part.layers):
                 named |= {f"{field.name}.{i}.weight": layer.weight, f"{field.name}.{i}.bias": layer.bias}
         elif hasattr(part, "value"):
             named[f"{field.name}.constant"] = part.value
         elif hasattr(part, "weight"):
             named |= {f"{field.name}.weight": part.weight, f"{field.name}.bias": part.bias}
+    if hasattr(mixer, "log_sharpness"):
+        named["log_sharpness"] = mixer.log_sharpness
     if hasattr(mixer, "unit_weights"):
         named["weight.0.weight"] = jnp.concatenate([mixer.unit_weights, mixer.state_weights], axis=1)
         named["weight.0.bias"] = mixer.bias
@@ -31,23 +35,34 @@ def by_name(mixer: Any) -> dict[str, np.ndarray]:
 
 
 def expected(config: MixerConfig, weights: dict, chosen: np.ndarray, moment: reference.Moment) -> tuple[Any, Any]:
+    """Q_tot, and this moment's penalty."""
     match config:
-        case VDN():
-            return reference.vdn(weights, chosen, moment, feed=config.feed), 0.0
-        case QMIX():
-            return reference.qmix(weights, chosen, moment, feed=config.feed), 0.0
-        case Qlinear():
-            return reference.qlinear(weights, chosen, moment), 0.0
         case Qatten():
-            names = ("nonlinear", "dead", "regulariser", "regulariser_form", "feed", "keys")
-            options = {name: getattr(config, name) for name in names}
-            return reference.qatten(weights, chosen, moment, **options)
+            return reference.qatten(weights, chosen, moment, **qatten_options(config))
+        case QPLEXQatten():
+            attention, minus_one = qatten_options(config.attention), config.importance.minus_one
+            return reference.qplex_qatten(weights, chosen, moment, minus_one=minus_one, attention=attention)
+        case VDN():
+            value = reference.vdn(weights, chosen, moment, feed=config.feed)
+        case QMIX():
+            value = reference.qmix(weights, chosen, moment, feed=config.feed)
+        case Qlinear():
+            value = reference.qlinear(weights, chosen, moment)
+        case QPLEX():
+            value = reference.qplex(weights, chosen, moment, minus_one=config.importance.minus_one)
+        case Monotone():
+            value = reference.monotone(weights, chosen, moment, groups=config.groups, feed=config.feed)
         case _:
             raise AssertionError(config)
+    return value, 0.0
 
 
-def moment_of(observation: Any, actions: Any) -> reference.Moment:
+def qatten_options(config: Qatten) -> dict[str, Any]:
+    names = ("nonlinear", "dead", "regulariser", "regulariser_form", "feed", "keys")
+    return {name: getattr(config, name) for name in names}
+
+
+def moment_of(observation: Any, actions: Any, best: Any) -> reference.Moment:
     names = ("obs", "state", "units", "alive")
-    return reference.Moment(
-        **{name: np.asarray(getattr(observation, name)) for name in names}, actions=np.asarray(actions)
-    )
+    fields = {name: np.asarray(getattr(observation, name)) for name in names}
+    return reference.Moment(**fields, actions=np.asarray(actions), best=np.asarray(best))

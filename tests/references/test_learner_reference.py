@@ -89,7 +89,7 @@ def reference_of(
     def mix(weights: dict, chosen: np.ndarray, place: tuple[int, int], actions: np.ndarray) -> tuple[np.ndarray, Any]:
         if isinstance(config.mixer, Independent):
             return chosen, 0.0
-        moment = moment_of(jax.tree.map(lambda leaf: leaf[place], window.observations), actions)
+        moment = moment_of(jax.tree.map(lambda leaf: leaf[place], window.observations), actions, chosen)
         assert isinstance(config.mixer, VDN | QMIX | Qatten)
         value, penalty = expected(config.mixer, weights, chosen, moment)
         return np.array([value]), penalty

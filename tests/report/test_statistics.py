@@ -179,3 +179,10 @@ def test_nothing_is_drawn_beyond_a_run():
     line = statistics.on_grid(np.array([5, 15]), np.array([1.0, 3.0]), grid)
     assert line[1:4].tolist() == [1.0, 2.0, 3.0]
     assert np.isnan(line[[0, 4]]).all()
+
+
+def test_wilsons_interval_is_that_of_the_textbook():
+    """8 of 10: Agresti and Coull (1998) give (0.490, 0.943); at the ends it stays within 0 and 1."""
+    assert statistics.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert statistics.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert statistics.wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=1e-4)
