@@ -30,9 +30,16 @@ CLIP: dict[str, float] = {"battle/3s_vs_5z": 0.05, "battle/8m_vs_9m": 0.05, "bat
 """The clip where it is not 0.2."""
 
 MINIBATCHES: dict[str, int] = {"battle/MMM2": 2}
+"""Parts of a stretch, where it is not 1."""
+
 GAIN: dict[str, float] = {"battle/MMM2": 1.0}
+"""The gain of the policy's last layer, where it is not 0.01."""
+
 FORGETFUL = ("battle/3s_vs_4z", "battle/3s_vs_5z", "battle/6h_vs_8z", "battle/corridor")
 """Maps on which the scripts run networks without a memory."""
+
+STEPS: dict[str, int] = {"battle/3m": 153_600}
+"""How long `fast` trains where less than 512,000 steps of battles are enough."""
 
 
 def paper(reads: Reads, world: str = "") -> Preset:
@@ -68,13 +75,13 @@ def fast(reads: Reads, world: str = "", team: AbstractTeamConfig | None = None) 
         "Qohort, for two processor cores: the losses of Yu et al., but 16 environments, stretches of 32 steps, "
         "4 epochs of 2 minibatches and Adam 2e-3, after the settings of JaxMARL (Rutherford et al. 2024)."
     )
-    if world.startswith("battle/"):
-        return Preset(
-            algorithm=dataclasses.replace(general, environments=32),
-            source=source.replace("16 environments", "32 environments"),
-            run={"steps": 512_000, "chunk": 32, "eval_every": 25_600, "eval_episodes": 128},
-        )
-    return Preset(algorithm=general, source=source, run={"steps": 51_200, "chunk": 32, "eval_every": 5_120})
+    if not world.startswith("battle/"):
+        return Preset(algorithm=general, source=source, run={"steps": 51_200, "chunk": 32, "eval_every": 5_120})
+    return Preset(
+        algorithm=dataclasses.replace(general, environments=32),
+        source=source.replace("16 environments", "32 environments"),
+        run={"steps": STEPS.get(world, 512_000), "chunk": 32, "eval_every": 25_600, "eval_episodes": 128},
+    )
 
 
 def tarmac_paper(world: str = "") -> Preset:
