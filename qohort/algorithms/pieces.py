@@ -1,12 +1,39 @@
 """A stretch of time cut into pieces, so that gradients reach back a few steps only."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from qohort.networks.base import AbstractTeam, Carry, View
+from qohort.networks.critic import Values
+from qohort.spec import Observation
 
 T = TypeVar("T")
+
+
+class Batch(eqx.Module):
+    """Pieces of a stretch next to each other: `L C ...`, where `C` counts pieces and environments."""
+
+    seen: Observation
+    last_action: Int[Array, "L C N"]
+    first: Bool[Array, "L C"]
+    actions: Int[Array, "L C N"]
+    log_prob: Float[Array, "L C N"]
+    """Of the actions, when they were chosen."""
+    value: Float[Array, "L C N"]
+    """What the critic said then, on its own scale."""
+    advantage: Float[Array, "L C N"]
+    target: Float[Array, "L C N"]
+    """What it should have said, on the reward's scale."""
+    acting: Bool[Array, "L C N"]
+    """Where a living agent decided."""
+    counted: Bool[Array, "L C N"]
+    """Where the critic is taught."""
+    memory: tuple[Carry, Carry]
+    """What team and critic remembered before; an axis of length 1 stands for `L`."""
 
 
 def in_pieces(tree: T, length: int, pieces: int) -> T:
@@ -33,3 +60,21 @@ def side_by_side(tree: T) -> T:
         return jnp.moveaxis(leaf, 0, 1).reshape(length, pieces * batch, *rest)
 
     return jax.tree.map(turn, tree)
+
+
+def unrolled(
+    team: AbstractTeam,
+    critic: Values,
+    start: tuple[Carry, Carry],
+    known: tuple[Observation, View, Bool[Array, "P L B"]],
+) -> tuple[Any, Any]:
+    """What team and critic remembered before each piece, and their logits, values and states, in pieces."""
+
+    def read(memory: tuple[Carry, Carry], piece: tuple[Observation, View, Array]) -> tuple[Any, Any]:
+        seen, view, first = piece
+        out, team_memory = team(memory[0], view, first)
+        values, states = critic(memory[1], seen, first)
+        after = (team_memory, jax.tree.map(lambda leaf: leaf[-1], states))
+        return after, (memory, (out.values, values, states))
+
+    return jax.lax.scan(read, start, known)[1]

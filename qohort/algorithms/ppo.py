@@ -19,7 +19,6 @@ step later; the moments of targets are taken over the rows that count; no frames
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -31,7 +30,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.joint import pick
 from qohort.algorithms.optimiser import Optimiser
-from qohort.algorithms.pieces import in_pieces, joined, side_by_side
+from qohort.algorithms.pieces import Batch, in_pieces, joined, side_by_side, unrolled
 from qohort.algorithms.rewards import Reduction, reduced
 from qohort.errors import QohortError
 from qohort.estimators import advantage, policies
@@ -42,7 +41,7 @@ from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
 from qohort.networks.critic import Critic, Values
 from qohort.replay.fresh import Fresh
 from qohort.replay.window import Window
-from qohort.spec import EnvSpec, Observation
+from qohort.spec import EnvSpec
 
 
 class Params(eqx.Module):
@@ -64,28 +63,6 @@ class PPOLearner(eqx.Module):
     """What the critic remembers where the next stretch begins."""
     learning_rate: Float[Array, ""]
     updates: Int[Array, ""]
-
-
-class Batch(eqx.Module):
-    """Pieces of a stretch next to each other: `L C ...`, where `C` counts pieces and environments."""
-
-    seen: Observation
-    last_action: Int[Array, "L C N"]
-    first: Bool[Array, "L C"]
-    actions: Int[Array, "L C N"]
-    log_prob: Float[Array, "L C N"]
-    """Of the actions, when they were chosen."""
-    value: Float[Array, "L C N"]
-    """What the critic said then, on its own scale."""
-    advantage: Float[Array, "L C N"]
-    target: Float[Array, "L C N"]
-    """What it should have said, on the reward's scale."""
-    acting: Bool[Array, "L C N"]
-    """Where a living agent decided."""
-    counted: Bool[Array, "L C N"]
-    """Where the critic is taught."""
-    memory: tuple[Carry, Carry]
-    """What team and critic remembered before; an axis of length 1 stands for `L`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -217,7 +194,9 @@ class PPO(AbstractAlgorithm):
         frames = window.first.shape[0]
         length = min(self.backprop or frames, frames)
         cut = functools.partial(in_pieces, length=length, pieces=math.ceil(frames / length))
-        before, said = _unrolled(learner, window, cut)
+        params, known = learner.params, (window.observations, window.view, window.first)
+        start = (window.memory(params.team), learner.memory)
+        before, said = unrolled(params.team, params.critic, start, cut(known))
         logits, value, states = jax.tree.map(lambda leaf: joined(leaf)[:frames], said)
 
         alive = window.observations.alive[:-1]
@@ -306,21 +285,6 @@ class PPO(AbstractAlgorithm):
 
     def _cost(self, error: Float[Array, "L C N"]) -> Float[Array, "L C N"]:
         return 0.5 * error**2 if self.huber is None else optax.losses.huber_loss(error, delta=self.huber)
-
-
-def _unrolled(learner: PPOLearner, window: Window, cut: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """What team and critic remembered before each piece, and their logits, values and states, in pieces."""
-    params = learner.params
-
-    def read(memory: tuple[Carry, Carry], piece: tuple[Observation, View, Array]) -> tuple[Any, Any]:
-        seen, view, first = piece
-        out, team_memory = params.team(memory[0], view, first)
-        values, states = params.critic(memory[1], seen, first)
-        after = (team_memory, jax.tree.map(lambda leaf: leaf[-1], states))
-        return after, (memory, (out.values, values, states))
-
-    start = (window.memory(params.team), learner.memory)
-    return jax.lax.scan(read, start, cut((window.observations, window.view, window.first)))[1]
 
 
 def _mean(values: Float[Array, "L C N"], counted: Bool[Array, "L C N"]) -> Float[Array, ""]:

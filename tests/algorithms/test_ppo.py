@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qohort.algorithms.ppo import PPO, Batch, PPOLearner
+from qohort.algorithms.pieces import Batch
+from qohort.algorithms.ppo import PPO, PPOLearner
 from qohort.algorithms.registry import preset
 from qohort.errors import QohortError
 from qohort.networks import FeedForward, Normalised, Recurrent
