@@ -16,7 +16,7 @@ from qohort.networks import FeedForward, Normalised, Recurrent
 from qohort.networks.critic import Critic
 from qohort.replay.fresh import Fresh
 from qohort.replay.window import Window
-from tests.algorithms.test_admission import BATCH, SPEC, STEPS, window_of
+from tests.algorithms.cases import BATCH, SPEC, STEPS, window_of
 
 SMALL = PPO(
     team=Normalised(hidden=4, layers=1, gain=1.0),
