@@ -1,1 +1,1 @@
-"""Questions to trained teams: whom the attention goes to, whether the greedy team action is the best, who gets credit."""
+"""Questions to trained teams: whom attention goes to, whether the greedy team action is best, who gets credit."""

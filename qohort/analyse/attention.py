@@ -1,7 +1,7 @@
 """Whom the heads of an attention mixer look at.
 
-Yang et al. 2020 (Qatten), section 5.3, show one episode's λ as heat maps. This asks the same of many episodes and seeds,
-in numbers, and beside what chance and an untrained mixer give:
+Yang et al. 2020 (Qatten), section 5.3, show one episode's λ as heat maps. This asks many episodes and
+seeds, in numbers, beside what chance and an untrained mixer give:
 
 - entropy of each head among the living, divided by log n: 1 is uniform;
 - Spearman's correlation of λ with what is known of the agents, in each moment among the living, then averaged;

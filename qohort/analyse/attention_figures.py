@@ -35,11 +35,11 @@ def draw_maps(found: Attention, paths: Sequence[Path], *, order: Sequence[int], 
                 continue
             image = _map(axes, shares[:, place], alive, ceiling=float(shares.max()))
             axes.set_title(titles[place], loc="left", fontsize=12, color=INK)
-            axes.set_yticks(range(len(names)), names if place % COLUMNS == 0 else [""] * len(names))
+            axes.set_yticks(range(len(names)), names)
             if place + COLUMNS >= len(titles):
                 axes.set_xlabel("step")
                 axes.xaxis.set_tick_params(labelbottom=True)
-        figure.colorbar(image, ax=panels, label="λ", shrink=0.8, pad=0.01)
+        figure.colorbar(image, ax=panels, shrink=0.8, pad=0.01).set_label("λ", rotation=0, labelpad=10)
         note = f"{found.subject.label}, greedy episode {episode}. Uniform is {1 / len(names):.3g}. × dead."
         footnote(figure, note)
         save(figure, paths)
@@ -90,23 +90,30 @@ def draw_unevenness(summary: Summary, paths: Sequence[Path]) -> None:
             some = untrained[..., -1:] if line == summary.heads else untrained[..., :-1]
             low, high = np.quantile(some, [0.025, 0.975])
             axes.barh(line, high - low, left=low, height=0.72, color=FAINT, alpha=0.6, zorder=1)
-            _seeds(axes, summary.largest[:, line], line)
+            values = summary.largest[:, line]
+            spread_points(axes, values, line, over_seeds(values, least=1.0))
         axes.axvline(1, color=MUTED, linewidth=1)
         axes.set_yticks(range(len(places)), places)
         axes.invert_yaxis()
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlabel("greatest λ among the living, as a multiple of the uniform one")
-        footnote(figure, "1 is uniform. Small: every seed. Large: mean, 95 % interval. Grey: 95 % of untrained heads.")
+        footnote(figure, "1 is uniform. Small: seeds. Large: mean, 95 % interval. Grey: 95 % of untrained heads.")
         save(figure, paths)
 
 
-def spread_points(axes: Any, values: np.ndarray, line: float, estimate: Interval, *, colour: str = OURS) -> None:
+def spread_points(
+    axes: Any, values: np.ndarray, line: float, estimate: Interval, *, colour: str = OURS, marker: str = "o"
+) -> None:
     """Every seed, and their mean with its interval, on one line of a figure."""
-    offsets = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [0.0]
-    axes.scatter(values, line + np.array(offsets), s=11, color=colour, alpha=0.55, linewidths=0, zorder=3)
+    offsets = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
+    axes.scatter(
+        values, line + np.array(offsets), s=11, color=colour, marker=marker, alpha=0.55, linewidths=0, zorder=3
+    )
     if not np.isnan(estimate.low):
         axes.plot([estimate.low, estimate.high], [line, line], color=colour, linewidth=1.8, zorder=4)
-    axes.scatter([estimate.value], [line], s=42, color=colour, edgecolors="white", linewidths=0.8, zorder=5)
+    axes.scatter(
+        [estimate.value], [line], s=42, color=colour, marker=marker, edgecolors="white", linewidths=0.8, zorder=5
+    )
 
 
 def _seeds(axes: Any, values: np.ndarray, line: int) -> None:

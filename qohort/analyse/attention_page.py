@@ -58,12 +58,13 @@ def findings(summary: Summary) -> list[str]:
     largest = over_seeds(summary.largest[:, :-1].mean(axis=1), least=1.0)
     untrained = float(np.mean([item.untrained_largest[:, :-1].mean() for item in found]))
     uniform = largest.value <= UNIFORM
+    uniform_shift = mean_of([item.uniform_shift for item in found], least=0.0)
+    exchanged_shift = mean_of([item.exchanged_shift for item in found], least=0.0)
     lines = [
         f"The greatest weight among the living is {told(largest, 3)} times the uniform one (untrained heads: "
         f"{untrained:.3f})" + ("; the heads are uniform in all but name." if uniform else "."),
-        f"With uniform weights Q_tot would move by {told(mean_of([item.uniform_shift for item in found], least=0.0), 3)} of its "
-        "standard deviation (root mean square), and by "
-        f"{told(mean_of([item.exchanged_shift for item in found], least=0.0), 3)} if the living exchanged their keys.",
+        f"With uniform weights Q_tot would move by {told(uniform_shift, 3)} of its standard deviation (root mean "
+        f"square), and by {told(exchanged_shift, 3)} if the living exchanged their keys.",
     ]
     dead = [item for item in found if not np.isnan(item.dead_share)]
     if dead:

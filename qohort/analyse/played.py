@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.algorithms.joint import pick
@@ -80,7 +80,13 @@ def play(
         raise QohortError(f"`exploration` is {exploration:g}; a probability lies in 0 to 1.")
     key = evaluation_key(subject.seed, EVALUATE_STREAM + stream)
     moments, traits, observed, actors = _roll(
-        subject.algorithm, subject.env, subject.team, key, jnp.float32(exploration), episodes, resumable
+        subject.algorithm,
+        subject.env,
+        subject.team,
+        key=key,
+        exploration=jnp.float32(exploration),
+        episodes=episodes,
+        resumable=resumable,
     )
     over = np.asarray(moments.terminated | moments.truncated)
     length = np.where(over.any(axis=0), over.argmax(axis=0) + 1, len(over))
@@ -123,7 +129,7 @@ def mixed(
 def gradients(
     mixer: AbstractMixer, values: Float[Array, "Z N A"], actions: Int[Array, "Z N"], seen: Observation
 ) -> Float[Array, "Z N"]:
-    """The derivative of Q_tot with respect to each chosen utility: what the agent's utility counts, as learning sees it."""
+    """The derivative of Q_tot by each chosen utility: what the utility counts, as learning sees it."""
 
     def one(values: Float[Array, "N A"], actions: Int[Array, " N"], seen: Observation) -> Float[Array, " N"]:
         best = jnp.max(mask_unavailable(values, seen.avail), axis=-1)
@@ -132,12 +138,13 @@ def gradients(
     return jax.vmap(one)(values, actions, seen)
 
 
-@eqx.filter_jit(donate="none")
+@eqx.filter_jit
 def _roll(
     algorithm: AbstractAlgorithm,
     env: AbstractEnv,
     team: AbstractTeam,
-    key: Array,
+    *,
+    key: PRNGKeyArray,
     exploration: Float[Array, ""],
     episodes: int,
     resumable: bool,

@@ -55,7 +55,7 @@ def rank_directions(values: Float[np.ndarray, "*rows N"], among: Bool[np.ndarray
 
 
 def correlation(left: Float[np.ndarray, "*rows Z N"], right: Float[np.ndarray, "*rows2 Z N"]) -> np.ndarray:
-    """The mean of Spearman's correlation over the moments in which both rows have an order; unknown if there is none."""
+    """The mean of Spearman's correlation over the moments in which both rows have an order; unknown without any."""
     product = (left * right).sum(axis=-1)
     known = (left != 0).any(axis=-1) & (right != 0).any(axis=-1)
     count = known.sum(axis=-1)

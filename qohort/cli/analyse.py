@@ -46,6 +46,32 @@ class AttentionFlags(Flags):
     """Which of the episodes the heat maps show."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IGMFlags(Flags):
+    """How often the greedy joint action is not the one with the greatest Q_tot, by how much, and where to watch it."""
+
+    moments: int = 256
+    """Moments of each seed that are asked."""
+    most: int = 20_000
+    """With more joint actions than these, a search takes the place of asking all."""
+    exploration: float = 0.0
+    """How often agents act at random while the moments are met; such episodes cannot be watched again."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CreditFlags(Flags):
+    """How well the mixer's credit agrees with Shapley values and counterfactuals of the true game."""
+
+    moments: int = 64
+    """Moments of each seed that are asked."""
+    gamma: float = 0.99
+    """The discount of the rewards that follow."""
+    hold: int = 1
+    """For so many steps those outside a coalition act at random; longer is louder in long episodes."""
+    draws: int = 16
+    """In worlds without tables, how often each coalition is played."""
+
+
 def main(argv: Sequence[str]) -> int:
     """Find the question, answer it, and say where the answer lies."""
     if not argv or argv[0] in ("-h", "--help"):
@@ -73,12 +99,37 @@ def attention(argv: Sequence[str]) -> int:
     return _tell(findings(summary), *write_attention(summary, flags.folder, episode=flags.shown))
 
 
+def igm(argv: Sequence[str]) -> int:
+    """`qohort analyse igm RUN...`"""
+    flags = _flags(IGMFlags, "igm", argv)
+    from qohort.analyse.igm import audit
+    from qohort.analyse.igm_page import findings, write_igm
+    from qohort.analyse.subject import subjects
+
+    asked = {name: getattr(flags, name) for name in ("episodes", "stream", "moments", "most", "exploration")}
+    audits = [audit(team, **asked) for team in subjects(flags.runs, seeds=flags.seeds)]
+    return _tell(findings(audits), *write_igm(audits, flags.folder, exploration=flags.exploration))
+
+
+def credit(argv: Sequence[str]) -> int:
+    """`qohort analyse credit RUN...`"""
+    flags = _flags(CreditFlags, "credit", argv)
+    from qohort.analyse.credit import weigh
+    from qohort.analyse.credit_page import findings, write_credit
+    from qohort.analyse.influence import Replays
+    from qohort.analyse.subject import subjects
+
+    how = Replays(gamma=flags.gamma, hold=flags.hold, draws=flags.draws)
+    asked = {name: getattr(flags, name) for name in ("episodes", "stream", "moments")}
+    found = [weigh(team, **asked, how=how) for team in subjects(flags.runs, seeds=flags.seeds)]
+    return _tell(findings(found), *write_credit(found, flags.folder, how=how))
+
+
 def _flags(kind: type, question: str, argv: Sequence[str]) -> Any:
     flags = parse(kind, argv, prog=f"qohort analyse {question}")
     if not flags.runs:
-        raise QohortError(
-            f"`qohort analyse {question}` needs a run folder, as in `qohort analyse {question} runs/...`."
-        )
+        command = f"qohort analyse {question}"
+        raise QohortError(f"`{command}` needs a run folder, as in `{command} runs/battle/3m/...`.")
     return flags
 
 
@@ -95,4 +146,4 @@ def _tell(sentences: Sequence[str], paths: Sequence[Path], no_figures: str) -> i
     return 0
 
 
-_ANSWERS: dict[str, Callable[[Sequence[str]], int]] = {"attention": attention}
+_ANSWERS: dict[str, Callable[[Sequence[str]], int]] = {"attention": attention, "igm": igm, "credit": credit}

@@ -44,5 +44,5 @@ class AbstractEnv(eqx.Module):
         return None
 
     def traits(self, before: Snapshot, after: Snapshot) -> dict[str, Float[Array, " N"]]:
-        """What else there is to say of each agent around a step, by name; analyses set it beside attention and credit."""
+        """What else there is to say of each agent around a step, by name, for analyses; most worlds need nothing."""
         return {}

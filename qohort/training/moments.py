@@ -1,5 +1,7 @@
 """A step of play that is looked at: what there was to see and to choose before it, and what it brought."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,8 @@ from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs.base import AbstractEnv, Snapshot
 from qohort.networks.base import AbstractTeam
 from qohort.training.collect import Actors, view_of
+
+Instead = Callable[[Int[Array, "E N"], Bool[Array, "E N A"]], Int[Array, "E N"]]
 
 
 class Moment(eqx.Module):
@@ -34,8 +38,19 @@ def look_and_step(
     *,
     key: PRNGKeyArray,
     exploration: float | Float[Array, ""] = 0.0,
+    instead: Instead | None = None,
 ) -> tuple[Actors, Moment]:
-    """A step in every environment, with the random numbers that `evaluate` draws from the key of a step."""
+    """A step in every environment, with the random numbers that `evaluate` draws from the key of a step.
+
+    Args:
+        algorithm: how the team acts.
+        env: the world.
+        team: the weights.
+        actors: where play stands.
+        key: of this step.
+        exploration: how often an agent acts at random.
+        instead: the actions that are taken, from those that the team chose and those that are available.
+    """
     environments = actors.first.shape[0]
     key_act, key_step = jax.random.split(key)
     snapshot = jax.vmap(env.snapshot)(actors.state)
@@ -45,6 +60,8 @@ def look_and_step(
     actions, memory = algorithm.act(
         team, actors.carry, view, first=actors.first, key=key_act, exploration=jnp.asarray(exploration, jnp.float32)
     )
+    if instead is not None:
+        actions = instead(actions, seen.avail)
     state, outcome = jax.vmap(env.step)(jax.random.split(key_step, environments), actors.state, actions)
     moment = Moment(
         snapshot=snapshot,
