@@ -18,8 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from qohort.algorithms.joint import pick
-from qohort.analyse.played import Played, mixed, play
+from qohort.analyse.played import Played, mixed, play, utilities
 from qohort.analyse.ranks import correlation, exchanged, normalised_entropy, rank_directions
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
@@ -84,7 +83,11 @@ def look(subject: Subject, *, episodes: int, stream: int = 0, seed: int = 0) -> 
         stream: the random stream of the episodes.
         seed: of the exchanges of keys.
     """
-    played = play(subject, episodes=episodes, stream=stream)
+    return ask(subject, play(subject, episodes=episodes, stream=stream), seed=seed)
+
+
+def ask(subject: Subject, played: Played, *, seed: int = 0) -> Attention:
+    """The same of moments that are there already."""
     gaze = gaze_of(subject.mixer, played)
     alive = played.alive
     features = known_of(subject, played)
@@ -129,7 +132,7 @@ def look(subject: Subject, *, episodes: int, stream: int = 0, seed: int = 0) -> 
 
 def gaze_of(mixer: AbstractMixer, played: Played) -> Gaze:
     """λ in every moment of some episodes."""
-    aux = mixed(mixer, played.values, played.actions, played.observation).aux
+    aux = mixed(mixer, played).aux
     if "attention" not in aux or "head_weights" not in aux:
         raise QohortError(
             f"{type(mixer).__name__} has no attention over agents; choose a run of qatten or qplex-qatten."
@@ -150,7 +153,7 @@ def known_of(subject: Subject, played: Played) -> dict[str, Float[np.ndarray, "Z
     every = {name: np.broadcast_to(column, alive.shape).astype(np.float64) for name, column in columns.items()}
     every |= {name: np.asarray(played.observation.units)[..., u] for u, name in enumerate(spec.unit_features)}
     every |= {name: np.asarray(values, np.float64) for name, values in played.traits.items()}
-    every["utility"] = np.asarray(pick(played.values, played.actions), np.float64)
+    every["utility"] = utilities(played)
     kept: dict[str, np.ndarray] = {}
     directions: list[np.ndarray] = []
     for name, values in every.items():
@@ -166,9 +169,8 @@ def known_of(subject: Subject, played: Played) -> dict[str, Float[np.ndarray, "Z
 
 def shift(gaze: Gaze, played: Played, shares: Float[np.ndarray, "Z K1 N"], mixer: AbstractMixer) -> float:
     """How far Q_tot moves with other λ: root mean square over the standard deviation of Q_tot."""
-    chosen = np.asarray(pick(played.values, played.actions), np.float64)
-    moved = np.einsum("zk,zkn,zn->z", gaze.weights, (shares - gaze.shares)[:, :-1], chosen)
-    q_tot = np.asarray(mixed(mixer, played.values, played.actions, played.observation).q_tot)[:, 0]
+    moved = np.einsum("zk,zkn,zn->z", gaze.weights, (shares - gaze.shares)[:, :-1], utilities(played))
+    q_tot = np.asarray(mixed(mixer, played).q_tot)[:, 0]
     return float(np.sqrt(np.mean(moved**2)) / max(float(q_tot.std()), 1e-12))
 
 

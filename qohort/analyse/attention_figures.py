@@ -8,9 +8,9 @@ import numpy as np
 
 from qohort.analyse.attention import Attention
 from qohort.analyse.attention_summary import Summary
+from qohort.analyse.points import spread_points
 from qohort.analyse.ranks import over_seeds
-from qohort.report.figures import FAINT, INK, MUTED, OURS, footnote, save, styled
-from qohort.report.statistics import Interval
+from qohort.report.figures import FAINT, INK, MUTED, footnote, save, styled
 
 COLUMNS = 3
 """Panels beside each other."""
@@ -28,18 +28,17 @@ def draw_maps(found: Attention, paths: Sequence[Path], *, order: Sequence[int], 
         lines = -(-len(titles) // COLUMNS)
         figure = Figure(figsize=(10.5, lines * (0.9 + 0.26 * len(names)) + 1.1), layout="constrained")
         panels = figure.subplots(lines, COLUMNS, squeeze=False, sharex=True, sharey=True)
-        image = None
         for place, axes in enumerate(panels.flat):
             if place >= len(titles):
                 axes.set_visible(False)
                 continue
-            image = _map(axes, shares[:, place], alive, ceiling=float(shares.max()))
+            _map(axes, shares[:, place], alive, ceiling=float(shares.max()))
             axes.set_title(titles[place], loc="left", fontsize=12, color=INK)
             axes.set_yticks(range(len(names)), names)
             if place + COLUMNS >= len(titles):
                 axes.set_xlabel("step")
                 axes.xaxis.set_tick_params(labelbottom=True)
-        figure.colorbar(image, ax=panels, shrink=0.8, pad=0.01).set_label("λ", rotation=0, labelpad=10)
+        figure.colorbar(panels[0, 0].images[0], ax=panels, shrink=0.8, pad=0.01).set_label("λ", rotation=0, labelpad=10)
         note = f"{found.subject.label}, greedy episode {episode}. Uniform is {1 / len(names):.3g}. × dead."
         footnote(figure, note)
         save(figure, paths)
@@ -101,30 +100,14 @@ def draw_unevenness(summary: Summary, paths: Sequence[Path]) -> None:
         save(figure, paths)
 
 
-def spread_points(
-    axes: Any, values: np.ndarray, line: float, estimate: Interval, *, colour: str = OURS, marker: str = "o"
-) -> None:
-    """Every seed, and their mean with its interval, on one line of a figure."""
-    offsets = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
-    axes.scatter(
-        values, line + np.array(offsets), s=11, color=colour, marker=marker, alpha=0.55, linewidths=0, zorder=3
-    )
-    if not np.isnan(estimate.low):
-        axes.plot([estimate.low, estimate.high], [line, line], color=colour, linewidth=1.8, zorder=4)
-    axes.scatter(
-        [estimate.value], [line], s=42, color=colour, marker=marker, edgecolors="white", linewidths=0.8, zorder=5
-    )
-
-
 def _seeds(axes: Any, values: np.ndarray, line: int) -> None:
     if not np.isnan(values).all():
         spread_points(axes, values, line, over_seeds(values))
 
 
-def _map(axes: Any, shares: np.ndarray, alive: np.ndarray, *, ceiling: float) -> Any:
+def _map(axes: Any, shares: np.ndarray, alive: np.ndarray, *, ceiling: float) -> None:
     """One head; crosses where an agent is dead, so that colour alone says nothing."""
-    image = axes.imshow(shares.T, aspect="auto", cmap="cividis", vmin=0, vmax=ceiling, interpolation="nearest")
+    axes.imshow(shares.T, aspect="auto", cmap="cividis", vmin=0, vmax=ceiling, interpolation="nearest")
     time, agent = np.nonzero(~alive)
     axes.scatter(time, agent, marker="x", s=9, color="white", linewidths=0.8)
     axes.locator_params(axis="x", integer=True)
-    return image

@@ -1,13 +1,13 @@
 """How well the mixer's credit agrees with what each agent's action was worth.
 
-A mixer that is linear in the utilities says Q_tot = c + Σ_i w_i Q_i, with w_i = Σ_h w_h λ_{i,h} for Qatten. Let an agent
-that is left out take any available action with equal chances. Then the Shapley value of agent i in the mixer's own
-game is exactly
+A mixer that is linear in the utilities says Q_tot = c + Σ_i w_i Q_i, with w_i = Σ_h w_h λ_{i,h} for Qatten. Let an
+agent that is left out take any available action with equal chances. Then the Shapley value of agent i in the mixer's
+own game is exactly
 
     w_i (Q_i(u_i) − mean over a of Q_i(a)),
 
-the weighted advantage. Here it is set beside the Shapley values and counterfactuals of the true game, and so are its parts:
-the weight alone, w_i Q_i, and the advantage without any weight, which is what uniform attention gives.
+the weighted advantage. Here it is set beside the Shapley values and counterfactuals of the true game, and so are its
+parts: the weight alone, w_i Q_i, and the advantage without any weight, which is what uniform attention gives.
 """
 
 import dataclasses
@@ -17,9 +17,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from qohort.algorithms.joint import pick
 from qohort.analyse.influence import Replays, by_replay, by_tables
-from qohort.analyse.played import Played, gradients, play
+from qohort.analyse.played import Played, play, utilities, weights_of
 from qohort.analyse.ranks import correlation, rank_directions
 from qohort.analyse.shapley import counterfactual, shapley
 from qohort.analyse.subject import Subject
@@ -118,17 +117,15 @@ def compared(subject: Subject, played: Played, values: Float[np.ndarray, "Z C D"
 
 def measures_of(subject: Subject, played: Played) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
     """What the mixer says of each agent, and the advantages as untrained mixers weigh them."""
-    seen, actions = played.observation, played.actions
-    weights = np.asarray(gradients(subject.mixer, played.values, actions, seen), np.float64)
-    avail = np.asarray(seen.avail)
-    utility = np.asarray(pick(played.values, actions), np.float64)
+    weights, utility = weights_of(subject.mixer, played), utilities(played)
+    avail = np.asarray(played.observation.avail)
     usual = np.where(avail, played.values, 0.0).sum(axis=-1) / avail.sum(axis=-1)
     advantage = utility - usual
     blank = subject.untrained(UNTRAINED)
     strangers = []
     for index in range(UNTRAINED):
         mixer = jax.tree.map(lambda leaf, index=index: leaf[index], blank)
-        strangers.append(np.asarray(gradients(mixer, played.values, actions, seen), np.float64) * advantage)
+        strangers.append(weights_of(mixer, played) * advantage)
     named = (weights, weights * utility, weights * advantage, advantage)
     return dict(zip(MEASURES[:-1], named, strict=True)), strangers
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from qohort.analyse.attention_figures import spread_points
 from qohort.analyse.credit import MEASURES, UNTRAINED, Credit
 from qohort.analyse.influence import Replays
 from qohort.analyse.page import Picture, grid, mean_of, told, write
+from qohort.analyse.points import spread_points
 from qohort.analyse.ranks import over_seeds
 from qohort.report.figures import INK, MUTED, OURS, footnote, looks, save, styled
 from qohort.report.statistics import Interval
@@ -42,7 +42,8 @@ def findings(found: Sequence[Credit]) -> list[str]:
         f"Within a moment, the mixer's credit (weighted advantage) and the Shapley value have a rank correlation of "
         f"{shown('weight x advantage')}; without weights it is {shown('advantage')}, with untrained ones "
         f"{shown('untrained x advantage')}.",
-        f"The weight alone, which is attention, reaches {shown('weight')}; weight times utility {shown('weight x utility')}.",
+        f"The weight alone, which is attention, reaches {shown('weight')}; weight times utility "
+        f"{shown('weight x utility')}.",
     ]
     gains = [item.ranks["weight x advantage"][0] - item.ranks["advantage"][0] for item in found]
     gain = mean_of(gains)
@@ -58,8 +59,8 @@ def findings(found: Sequence[Credit]) -> list[str]:
     if not all(item.exact for item in found):
         halves = mean_of([item.reliability for item in found], least=-1.0, greatest=1.0)
         lines.append(
-            f"The truth itself is a mean over draws: two halves of the draws agree with each other to {told(halves)}, so "
-            "no measure can come near 1."
+            f"The truth itself is a mean over draws: its rank correlation between two halves of the draws is "
+            f"{told(halves)}, so no measure can come near 1."
         )
     return lines
 
@@ -170,10 +171,11 @@ def _methods(found: Sequence[Credit], how: Replays) -> str:
     return f"""## How the numbers are made
 
 Evenly spaced moments of greedy episodes. **Coalition**: its agents act as they did, the others take any available
-action{after}, all with the same chance. The values of all coalitions are {truth}. **Shapley value**: what an agent adds, on average
-over all orders of joining. **Counterfactual**: what is lost if it alone is left out. **Weight**: dQ_tot/dQ of the agent,
-for Qatten all heads' attention together. **Advantage**: the utility of the agent's action less the mean over its
-available actions. **Untrained**: {UNTRAINED} mixers as they are drawn before training weigh the trained team's
-advantages. **Rank correlation**: Spearman's among the living of a moment, averaged over moments; **linear**: over all
-moments and living agents. **Intervals**: Student's, 95 %, over seeds.
+action{after}, all with the same chance. The values of all coalitions are {truth}.
+**Shapley value**: what an agent adds, on average over all orders of joining. **Counterfactual**: what is lost if it
+alone is left out. **Weight**: dQ_tot/dQ of the agent, for Qatten all heads' attention together. **Advantage**: the
+utility of the agent's action less the mean over its available actions. **Untrained**: {UNTRAINED} mixers as they are
+drawn before training weigh the trained team's advantages. **Rank correlation**: Spearman's among the living of a
+moment, averaged over moments; **linear**: over all moments and living agents. **Intervals**: Student's, 95 %, over
+seeds.
 """

@@ -1,5 +1,6 @@
 """Heads of different seeds that look at the same things: heads have no order of their own, so it has to be found."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -9,9 +10,12 @@ ROUNDS = 10
 """Turns of matching to the mean and taking the mean again; it settles after two or three."""
 
 
+_hungarian = jax.jit(optax.assignment.hungarian_algorithm)
+
+
 def assignment(cost: Float[np.ndarray, "K K"]) -> Int[np.ndarray, " K"]:
     """The column that each row is given so that the sum of costs is least (Hungarian method)."""
-    rows, columns = optax.assignment.hungarian_algorithm(jnp.asarray(cost, jnp.float32))
+    rows, columns = _hungarian(jnp.asarray(cost, jnp.float32))
     found = np.empty(len(cost), np.int64)
     found[np.asarray(rows)] = np.asarray(columns)
     return found

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.joint import pick
-from qohort.analyse.played import Played, gradients, mixed, play
+from qohort.analyse.played import Played, mixed, play, weights_of
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
 from qohort.estimators.exploration import mask_unavailable
@@ -86,15 +86,15 @@ def audit(
     seen = played.observation
     avail = np.asarray(seen.avail)
     greedy = np.where(avail, played.values, -np.inf).argmax(axis=-1).astype(np.int32)
-    q_greedy = np.asarray(mixed(subject.mixer, played.values, greedy, seen).q_tot, np.float64)
+    q_greedy = np.asarray(mixed(subject.mixer, played, greedy).q_tot, np.float64)
     if q_greedy.shape[1] != 1:
         raise QohortError(f"{subject.name} gives a value to each agent and mixes nothing; IGM says nothing of it.")
     best, gap, enumerated = greedy.copy(), np.zeros(len(greedy)), np.zeros(len(greedy), bool)
     for row in range(len(greedy)):
-        moment = (played.values[row], jax.tree.map(lambda leaf, row=row: leaf[row], seen))
+        here = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf[row]), seen)
         enumerated[row] = np.prod(avail[row].sum(axis=-1), dtype=float) <= most
         find = enumerate_all if enumerated[row] else search
-        joint, value = find(subject.mixer, *moment, greedy[row])
+        joint, value = find(subject.mixer, jnp.asarray(played.values[row]), here, greedy[row])
         if value - q_greedy[row, 0] > ROUNDING * max(1.0, abs(value), abs(q_greedy[row, 0])):
             best[row], gap[row] = joint, value - q_greedy[row, 0]
     return Audit(
@@ -104,7 +104,7 @@ def audit(
         best=best,
         gap=gap,
         enumerated=enumerated,
-        gradients=np.asarray(gradients(subject.mixer, played.values, greedy, seen), np.float64),
+        gradients=weights_of(subject.mixer, played, greedy),
     )
 
 
@@ -121,7 +121,7 @@ def joint_actions(avail: Bool[np.ndarray, "N A"]) -> Int[np.ndarray, "J N"]:
 
 
 def enumerate_all(
-    mixer: AbstractMixer, values: Float[np.ndarray, "N A"], seen: Observation, greedy: Int[np.ndarray, " N"]
+    mixer: AbstractMixer, values: Float[Array, "N A"], seen: Observation, greedy: Int[np.ndarray, " N"]
 ) -> tuple[Int[np.ndarray, " N"], float]:
     """The best of all joint actions, and its Q_tot; the greedy one fills up the last call."""
     every = joint_actions(np.asarray(seen.avail))
@@ -129,21 +129,21 @@ def enumerate_all(
     for begin in range(0, len(every), AT_ONCE):
         some = every[begin : begin + AT_ONCE]
         filled = np.concatenate([some, np.broadcast_to(greedy, (AT_ONCE - len(some), len(greedy)))])
-        q_tot = np.asarray(q_of(mixer, values, seen, filled), np.float64)
+        q_tot = np.asarray(q_of(mixer, values, seen, jnp.asarray(filled)), np.float64)
         if q_tot.max() > value:
             best, value = filled[q_tot.argmax()], float(q_tot.max())
     return best, value
 
 
 def search(
-    mixer: AbstractMixer, values: Float[np.ndarray, "N A"], seen: Observation, greedy: Int[np.ndarray, " N"]
+    mixer: AbstractMixer, values: Float[Array, "N A"], seen: Observation, greedy: Int[np.ndarray, " N"]
 ) -> tuple[Int[np.ndarray, " N"], float]:
     """The best joint action that hill climbing finds: from several starts, one agent at a time changes its action."""
     rng = np.random.default_rng(0)
     avail = np.asarray(seen.avail)
     starts = np.stack([rng.choice(np.flatnonzero(row), size=STARTS) for row in avail], axis=-1).astype(np.int32)
     starts[0] = greedy
-    tops, reached = _climb(mixer, values, seen, starts)
+    tops, reached = _climb(mixer, values, seen, jnp.asarray(starts))
     place = int(np.asarray(reached).argmax())
     return np.asarray(tops)[place], float(reached[place])
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from qohort.analyse.attention_figures import spread_points
 from qohort.analyse.igm import Audit, worst
 from qohort.analyse.page import Picture, grid, mean_of, share_of, told, write
+from qohort.analyse.points import spread_points
 from qohort.analyse.ranks import over_seeds
 from qohort.report.figures import FAINT, INK, MUTED, OURS, footnote, save, styled
 from qohort.report.statistics import wilson
@@ -206,9 +206,10 @@ def _listed(listed: Sequence[tuple[Audit, int]], *, watchable: bool) -> str:
 
 _METHODS = """## How the numbers are made
 
-Evenly spaced distinct moments of episodes of each seed, with the mixer of its newest checkpoint. **Violated**: some available
-joint action has a greater Q_tot than the greedy one, by more than rounding; the interval is Wilson's, 95 %, as if
-moments were independent, which those of one episode are not. **Enumerated**: every available joint action was asked; elsewhere hill
-climbing from 32 starts was, so violations may be missed but none is invented. **dQ_tot/dQ**: as learning sees it;
+Evenly spaced distinct moments of episodes of each seed, with the mixer of its newest checkpoint. **Violated**: some
+available joint action has a greater Q_tot than the greedy one, by more than rounding; the interval is Wilson's, 95 %,
+as if moments were independent, which those of one episode are not. **Enumerated**: every available joint action was
+asked; elsewhere hill climbing from 32 starts was made, so violations may be missed but none is invented.
+**dQ_tot/dQ**: as learning sees it;
 QPLEX stops gradients through advantages, so there it is the weight of the transformation alone.
 """

@@ -1,8 +1,8 @@
 """What each agent's action was truly worth: coalitions of agents that act, while the others act at random.
 
-In a world with tables the optimal values of all joint actions are known and the answer is exact. Elsewhere play is taken up
-again from the moment itself, with every coalition; that is exact where the world draws nothing and all joint actions
-are tried, and a mean over draws elsewhere.
+In a world with tables the optimal values of all joint actions are known and the answer is exact. Elsewhere play is
+taken up again from the moment itself, with every coalition; that is exact where the world draws nothing and all joint
+actions are tried, and a mean over draws elsewhere.
 """
 
 import dataclasses

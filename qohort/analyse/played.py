@@ -112,30 +112,54 @@ def play(
     )
 
 
+def mixed(mixer: AbstractMixer, played: Played, actions: Int[np.ndarray, "Z N"] | None = None) -> MixerOutput:
+    """What a mixer says of each moment, of the actions that were taken if no others are named."""
+    return _mixed(mixer, *_moments(played, actions))
+
+
+def weights_of(
+    mixer: AbstractMixer, played: Played, actions: Int[np.ndarray, "Z N"] | None = None
+) -> Float[np.ndarray, "Z N"]:
+    """The derivative of Q_tot by each chosen utility: what the utility counts, as learning sees it."""
+    return np.asarray(_weights(mixer, *_moments(played, actions)), np.float64)
+
+
+def utilities(played: Played) -> Float[np.ndarray, "Z N"]:
+    """Of the actions that were taken."""
+    taken = np.take_along_axis(played.values, played.actions[..., None].astype(np.int64), axis=-1)
+    return taken[..., 0].astype(np.float64)
+
+
+def _moments(played: Played, actions: Int[np.ndarray, "Z N"] | None) -> tuple[Array, Array, Observation]:
+    chosen = jnp.asarray(played.actions if actions is None else actions)
+    return jnp.asarray(played.values), chosen, jax.tree.map(jnp.asarray, played.observation)
+
+
 @eqx.filter_jit
-def mixed(
+def _mixed(
     mixer: AbstractMixer, values: Float[Array, "Z N A"], actions: Int[Array, "Z N"], seen: Observation
 ) -> MixerOutput:
-    """What a mixer says of each moment; its greatest utilities are over available actions."""
-
     def one(values: Float[Array, "N A"], actions: Int[Array, " N"], seen: Observation) -> MixerOutput:
-        best = jnp.max(mask_unavailable(values, seen.avail), axis=-1)
-        return mixer(pick(values, actions), best, seen, actions)
+        return mixer(pick(values, actions), _best(values, seen), seen, actions)
 
     return jax.vmap(one)(values, actions, seen)
 
 
 @eqx.filter_jit
-def gradients(
+def _weights(
     mixer: AbstractMixer, values: Float[Array, "Z N A"], actions: Int[Array, "Z N"], seen: Observation
 ) -> Float[Array, "Z N"]:
-    """The derivative of Q_tot by each chosen utility: what the utility counts, as learning sees it."""
-
     def one(values: Float[Array, "N A"], actions: Int[Array, " N"], seen: Observation) -> Float[Array, " N"]:
-        best = jnp.max(mask_unavailable(values, seen.avail), axis=-1)
-        return jax.grad(lambda chosen: mixer(chosen, best, seen, actions).q_tot.sum())(pick(values, actions))
+        def q_tot(chosen: Float[Array, " N"]) -> Float[Array, ""]:
+            return mixer(chosen, _best(values, seen), seen, actions).q_tot.sum()
+
+        return jax.grad(q_tot)(pick(values, actions))
 
     return jax.vmap(one)(values, actions, seen)
+
+
+def _best(values: Float[Array, "N A"], seen: Observation) -> Float[Array, " N"]:
+    return jnp.max(mask_unavailable(values, seen.avail), axis=-1)
 
 
 @eqx.filter_jit

@@ -43,7 +43,7 @@ def normalised_entropy(shares: Float[np.ndarray, "*rows N"], among: Bool[np.ndar
     return np.where(known, entropy / np.log(np.where(known, count, 2)), np.nan)
 
 
-def rank_directions(values: Float[np.ndarray, "*rows N"], among: Bool[np.ndarray, "*rows N"]) -> np.ndarray:
+def rank_directions(values: Float[np.ndarray, "*rows N"], among: Bool[np.ndarray, "*#rows N"]) -> np.ndarray:
     """Ranks among some agents, moved to mean 0 and scaled to length 1; all zero where there is no order.
 
     The inner product of two such rows is Spearman's correlation. Equal values share the mean of their ranks.

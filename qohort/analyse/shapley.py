@@ -1,7 +1,7 @@
 """Exact credit from the values of all coalitions.
 
-`values[C]` is what the team gets if exactly the agents of the coalition C act as they do; bit i of C is agent i. Further axes
-are carried along.
+`values[C]` is what the team gets if exactly the agents of the coalition C act as they do; bit i of C is agent i.
+Further axes are carried along.
 """
 
 import math

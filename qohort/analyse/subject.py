@@ -8,12 +8,14 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
+from qohort.spec import EnvSpec
 from qohort.training.load import load_learner, read_run
 from qohort.training.run_folder import read_config
 from qohort.training.seeds import groups_in
@@ -40,13 +42,8 @@ class Subject:
 
     def untrained(self, count: int) -> AbstractMixer:
         """Mixers as they are drawn before training, all arrays with a first axis of mixers: a null model."""
-
-        def draw(key: jax.Array) -> AbstractMixer:
-            mixer = mixer_of(self.algorithm.init(self.env.spec, key))
-            assert mixer is not None
-            return mixer
-
-        return eqx.filter_vmap(draw)(jax.random.split(jax.random.fold_in(jax.random.key(self.seed), 0xA11), count))
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(self.seed), 0xA11), count)
+        return _drawn(self.algorithm, self.env.spec, keys)
 
 
 def subjects(
@@ -91,6 +88,16 @@ def mixer_of(learner: Any) -> AbstractMixer | None:
     """The mixer of the team that acts: the first one in the learner; none if the method mixes nothing."""
     nodes = jax.tree.leaves(learner, is_leaf=lambda node: isinstance(node, AbstractMixer))
     return next((node for node in nodes if isinstance(node, AbstractMixer)), None)
+
+
+@eqx.filter_jit
+def _drawn(algorithm: AbstractAlgorithm, spec: EnvSpec, keys: Key[Array, " R"]) -> AbstractMixer:
+    def draw(key: PRNGKeyArray) -> AbstractMixer:
+        mixer = mixer_of(algorithm.init(spec, key))
+        assert mixer is not None
+        return mixer
+
+    return eqx.filter_vmap(draw)(keys)
 
 
 def _subject(run: Path, seed: int, env: AbstractEnv | None, classes: Sequence[type]) -> Subject:
