@@ -86,6 +86,7 @@ def findings(summary: Summary) -> list[str]:
         "correlation|, the whole interval above the untrained mean)."
     )
     if len(found) > 1:
+        lines.append(_signed(summary))
         low, high = summary.untrained_agreement
         inside = low <= summary.agreement <= high
         lines.append(
@@ -204,6 +205,16 @@ def _together(summary: Summary) -> str:
 
 def _of_ranks(values: np.ndarray) -> Interval:
     return over_seeds(values, least=-1.0, greatest=1.0)
+
+
+def _signed(summary: Summary) -> str:
+    """What all heads together go by with one sign; untrained mixers have either sign as often."""
+    together = {name: _of_ranks(summary.correlations[:, -1, column]) for column, name in enumerate(summary.features)}
+    sure = [f"{name} ({told(value)})" for name, value in together.items() if value.low > 0 or value.high < 0]
+    return (
+        f"All heads together go {f'by {joined(sure)}' if sure else 'by no feature'} with the same sign in these seeds "
+        "(rank correlation, the interval without 0)."
+    )
 
 
 def _beyond(summary: Summary) -> list[tuple[str, Any, float]]:

@@ -120,9 +120,9 @@ def test_untrained_mixers_follow_features_too(found):
 
 def test_seeds_with_heads_in_another_order_are_matched(found, watched, tmp_path):
     """The page names the roles that are common, and its JSON holds the numbers."""
-    swapped = [ask(gazer((-2, 0, 0), (2, 0, 0), seed=seed), watched, seed=seed) for seed in (1, 2)]
+    swapped = [ask(gazer((-2, 0, 0), (2, 0, 0), seed=seed), watched, seed=seed) for seed in (1,)]
     summary = summarise([found, *swapped])
-    np.testing.assert_array_equal(summary.order, [[0, 1], [1, 0], [1, 0]])
+    np.testing.assert_array_equal(summary.order, [[0, 1], [1, 0]])
     np.testing.assert_allclose(summary.correlations[:, 0, 1], 1, atol=1e-6)
     assert summary.agreement == pytest.approx(1)
     paths, no_figures = write_attention(summary, tmp_path)
@@ -131,12 +131,12 @@ def test_seeds_with_heads_in_another_order_are_matched(found, watched, tmp_path)
     assert {path.name for path in paths if path.suffix == ".png"} == {
         "attention-correlations.png",
         "attention-unevenness.png",
-        *(f"attention-map-seed-{seed}.png" for seed in (0, 1, 2)),
+        *(f"attention-map-seed-{seed}.png" for seed in (0, 1)),
     }
     page = (tmp_path / "attention.md").read_text()
     assert "health (1.00 [1.00, 1.00]" in page
     content = json.loads((tmp_path / "attention.json").read_text())
-    assert [seed["heads"] for seed in content["seeds"]] == [[1, 2], [2, 1], [2, 1]]
+    assert [seed["heads"] for seed in content["seeds"]] == [[1, 2], [2, 1]]
     assert content["seeds"][1]["correlations"]["health"][0] == pytest.approx(1)
 
 

@@ -63,13 +63,12 @@ def test_a_key_that_hardly_reads_it_does_not():
 
 
 @pytest.mark.parametrize("settings", [QMIX(embed=4), Qatten(heads=2, weighted_head=True), QPLEX(hypernet_hidden=4)])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_mixers_with_igm_have_none(settings, seed):
-    found = audit(subject_of(WIDE, _random(seed), settings, seed=seed), episodes=1)
+def test_mixers_with_igm_have_none(settings):
+    found = audit(subject_of(WIDE, _random(7), settings), episodes=1)
     assert not found.violated.any()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_search_finds_what_enumeration_finds(seed):
     """Qatten with keys that read utilities much; four agents with three actions, small enough to ask all 81."""
     settings = Qatten(heads=2, embed=2, hypernet_layers=1, nonlinear=True)
