@@ -70,6 +70,8 @@ class Attention:
     survivor_moments: int
     uniform_shift: float
     """How far Q_tot moves with uniform λ: root mean square over the standard deviation of Q_tot."""
+    living_shift: float
+    """The same if λ is uniform among the living."""
     exchanged_shift: float
     """The same if the living exchange their keys."""
 
@@ -100,7 +102,7 @@ def ask(subject: Subject, played: Played, *, seed: int = 0) -> Attention:
     by_chance = np.stack([_table(np.take_along_axis(eyes, source[None], axis=-1), sides) for source in draws])
     others = [rank_directions(np.moveaxis(stranger.shares, 1, 0), alive[None]) for stranger in strangers]
     dead, last = ~alive.all(axis=-1) & alive.any(axis=-1), alive.sum(axis=-1) == 1
-    together = gaze.shares[:, -1]
+    together, living = gaze.shares[:, -1], alive / np.maximum(alive.sum(axis=-1, keepdims=True), 1)
     return Attention(
         subject=subject,
         played=played,
@@ -119,6 +121,7 @@ def ask(subject: Subject, played: Played, *, seed: int = 0) -> Attention:
         survivor=_mean((np.where(alive, together, -1).max(axis=-1) >= together.max(axis=-1))[last]),
         survivor_moments=int(last.sum()),
         uniform_shift=shift(gaze, played, np.full_like(gaze.shares, 1 / alive.shape[1]), subject.mixer),
+        living_shift=shift(gaze, played, np.broadcast_to(living[:, None], gaze.shares.shape), subject.mixer),
         exchanged_shift=float(
             np.mean(
                 [

@@ -59,12 +59,14 @@ def findings(summary: Summary) -> list[str]:
     untrained = float(np.mean([item.untrained_largest[:, :-1].mean() for item in found]))
     uniform = largest.value <= UNIFORM
     uniform_shift = mean_of([item.uniform_shift for item in found], least=0.0)
+    living_shift = mean_of([item.living_shift for item in found], least=0.0)
     exchanged_shift = mean_of([item.exchanged_shift for item in found], least=0.0)
     lines = [
         f"The greatest weight among the living is {told(largest, 3)} times the uniform one (untrained heads: "
         f"{untrained:.3f})" + ("; the heads are uniform in all but name." if uniform else "."),
         f"With uniform weights Q_tot would move by {told(uniform_shift, 3)} of its standard deviation (root mean "
-        f"square), and by {told(exchanged_shift, 3)} if the living exchanged their keys.",
+        f"square); with weights uniform among the living by {told(living_shift, 3)}; and by {told(exchanged_shift, 3)} if "
+        "the living exchanged their keys.",
     ]
     dead = [item for item in found if not np.isnan(item.dead_share)]
     if dead:
@@ -124,6 +126,7 @@ def numbers(summary: Summary) -> dict[str, Any]:
             "survivor_has_greatest": item.survivor,
             "survivor_moments": item.survivor_moments,
             "uniform_shift": item.uniform_shift,
+            "living_shift": item.living_shift,
             "exchanged_shift": item.exchanged_shift,
         }
         for item, order, entropy, largest, table, within, chance, strength in zip(

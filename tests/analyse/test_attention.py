@@ -101,6 +101,9 @@ def test_uniform_weights_are_those_of_a_mixer_that_sees_no_difference(found, wat
     )
     expected = np.sqrt(np.mean((learned - uniform) ** 2)) / learned.std()
     assert found.uniform_shift == pytest.approx(expected, rel=1e-4)
+    # among the living alone: means of (1, 2, 3), (1, 2, 3), (2, 3) and (3), in two heads
+    living = np.sqrt(np.mean((learned - 2 * np.array([2, 2, 2.5, 3])) ** 2)) / learned.std()
+    assert found.living_shift == pytest.approx(living, rel=1e-4)
 
 
 def test_exchanged_keys_are_exchanged_weights(watched):
