@@ -65,8 +65,8 @@ def findings(summary: Summary) -> list[str]:
         f"The greatest weight among the living is {told(largest, 3)} times the uniform one (untrained heads: "
         f"{untrained:.3f})" + ("; the heads are uniform in all but name." if uniform else "."),
         f"With uniform weights Q_tot would move by {told(uniform_shift, 3)} of its standard deviation (root mean "
-        f"square); with weights uniform among the living by {told(living_shift, 3)}; and by {told(exchanged_shift, 3)} if "
-        "the living exchanged their keys.",
+        f"square), with weights uniform among the living by {told(living_shift, 3)}, and by {told(exchanged_shift, 3)} "
+        "if the living exchanged their keys.",
     ]
     dead = [item for item in found if not np.isnan(item.dead_share)]
     if dead:
@@ -156,7 +156,8 @@ def numbers(summary: Summary) -> dict[str, Any]:
 def _played(summary: Summary) -> str:
     rows = [
         [
-            item.subject.label,
+            f"`{item.subject.run}`",
+            str(item.subject.seed),
             f"{item.subject.step:,}",
             str(len(np.unique(item.played.episode))),
             str(item.played.moments),
@@ -164,7 +165,7 @@ def _played(summary: Summary) -> str:
         ]
         for item in summary.found
     ]
-    return grid(["seed", "step", "episodes", "moments", *summary.found[0].played.scores], rows)
+    return grid(["run", "seed", "step", "episodes", "moments", *summary.found[0].played.scores], rows)
 
 
 def _uneven(summary: Summary) -> str:

@@ -24,6 +24,7 @@ def write_credit(found: Sequence[Credit], out: Path, *, how: Replays) -> tuple[l
         f"# Credit of {subject.name} on {subject.world}",
         "## What was found",
         "\n".join(f"- {sentence}" for sentence in findings(found)),
+        _by_seed(found),
         Picture("credit-agreement", "How well each measure agrees with Shapley values", lambda p: draw(found, p)),
         _table(found),
         Picture("credit-scatter", "The mixer's credit against Shapley values", lambda p: draw_scatter(found, p)),
@@ -147,6 +148,21 @@ def draw_scatter(found: Sequence[Credit], paths: Sequence[Path]) -> None:
             axes.set_title(f"correlation {told(fit)}", loc="left", fontsize=12, color=INK)
         figure.axes[0].set_ylabel("Shapley value")
         save(figure, paths)
+
+
+def _by_seed(found: Sequence[Credit]) -> str:
+    rows = [
+        [
+            f"`{item.subject.run}`",
+            str(item.subject.seed),
+            f"{item.subject.step:,}",
+            str(item.played.moments),
+            "exact" if item.exact else f"{item.reliability:.2f}",
+            *(f"{item.ranks[name][0]:.2f}" for name in MEASURES),
+        ]
+        for item in found
+    ]
+    return grid(["run", "seed", "step", "moments", "halves agree", *MEASURES], rows)
 
 
 def _table(found: Sequence[Credit]) -> str:

@@ -170,7 +170,8 @@ def _by_seed(audits: Sequence[Audit]) -> str:
         low, high = wilson(broken, len(item.gap))
         rows.append(
             [
-                item.subject.label,
+                f"`{item.subject.run}`",
+                str(item.subject.seed),
                 f"{item.subject.step:,}",
                 str(len(item.gap)),
                 str(int(item.enumerated.sum())),
@@ -180,7 +181,7 @@ def _by_seed(audits: Sequence[Audit]) -> str:
                 f"{100 * (item.gradients[alive] < 0).mean():.1f} %",
             ]
         )
-    header = ["seed", "step", "moments", "enumerated", "violated", "greatest gap", "least dQ_tot/dQ", "negative"]
+    header = ["run", "seed", "step", "moments", "enumerated", "violated", "greatest gap", "least dQ_tot/dQ", "negative"]
     return grid(header, rows)
 
 
