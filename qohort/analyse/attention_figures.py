@@ -32,14 +32,14 @@ def draw_maps(found: Attention, paths: Sequence[Path], *, order: Sequence[int], 
             if place >= len(titles):
                 axes.set_visible(False)
                 continue
-            _map(axes, shares[:, place], alive, ceiling=float(shares.max()))
+            _map(axes, shares[:, place], alive, ceiling=max(float(shares.max()), 2 / len(names)))
             axes.set_title(titles[place], loc="left", fontsize=12, color=INK)
             axes.set_yticks(range(len(names)), names)
             if place + COLUMNS >= len(titles):
                 axes.set_xlabel("step")
                 axes.xaxis.set_tick_params(labelbottom=True)
         figure.colorbar(panels[0, 0].images[0], ax=panels, shrink=0.8, pad=0.01).set_label("λ", rotation=0, labelpad=10)
-        note = f"{found.subject.label}, greedy episode {episode}. Uniform is {1 / len(names):.3g}. × dead."
+        note = f"{found.subject.label}, greedy episode {episode}. Uniform weights are {1 / len(names):.3g}. × dead."
         footnote(figure, note)
         save(figure, paths)
 

@@ -139,7 +139,7 @@ def draw_gradients(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
         axes.invert_yaxis()
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlabel("dQ_tot / dQ of the greedy action")
-        note = "Grey: 95 % of moments; bar: the least. Dots: means of seeds, with their mean and 95 % interval."
+        note = "Grey: 95 % of moments; bar: the least. Dots: seeds, their mean, 95 % interval."
         footnote(figure, note)
         save(figure, paths)
 
@@ -211,6 +211,6 @@ Evenly spaced distinct moments of episodes of each seed, with the mixer of its n
 available joint action has a greater Q_tot than the greedy one, by more than rounding; the interval is Wilson's, 95 %,
 as if moments were independent, which those of one episode are not. **Enumerated**: every available joint action was
 asked; elsewhere hill climbing from 32 starts was made, so violations may be missed but none is invented.
-**dQ_tot/dQ**: as learning sees it;
-QPLEX stops gradients through advantages, so there it is the weight of the transformation alone.
+**dQ_tot/dQ**: as learning sees it; QPLEX stops gradients through advantages, so there it is the weight of the
+transformation alone.
 """
