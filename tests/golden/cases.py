@@ -12,7 +12,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 BESIDE = ROOT.parent / "shared" / "golden" / "algorithms"
 VARIABLE = "QOHORT_GOLDEN"
 
-Kind = Literal["mixer", "joint critic", "learner", "qtran", "weighted qmix", "later", "absent"]
+Kind = Literal[
+    "mixer", "joint critic", "coma critic", "learner", "qtran", "weighted qmix", "coma learner", "later", "absent"
+]
 
 KINDS: dict[str, Kind] = {
     "modules/mixers/vdn.py VDNMixer": "mixer",
@@ -25,11 +27,13 @@ KINDS: dict[str, Kind] = {
     "modules/mixers/qmix_central_no_hyper.py QMixerCentralFF": "mixer",
     "modules/mixers/qmix_central_attention.py QMixerCentralAtten": "mixer",
     "modules/mixers/qtran.py QTranBase": "joint critic",
+    "modules/critics/coma.py COMACritic": "coma critic",
     "learners/q_learner.py QLearner": "learner",
     "learners/nq_learner.py NQLearner": "learner",
     "learners/dmaq_qatten_learner.py DMAQ_qattenLearner": "learner",
     "learners/qtran_learner.py QLearner": "qtran",
     "learners/max_q_learner.py MAXQLearner": "weighted qmix",
+    "learners/coma_learner.py COMALearner": "coma learner",
 }
 """How the numbers of each class are compared; files of other classes are left for later."""
 
@@ -104,7 +108,7 @@ def _cases_of(path: pathlib.Path) -> list[Case]:
     kind: Kind = known[0] if known else "later"
     if kind in LEARNT_MIXERS and golden.setting("mixer") not in LEARNT_MIXERS[kind]:
         kind = "later"
-    variants = list(golden.meta["variants"]) if kind in LEARNT_MIXERS else [""]
+    variants = list(golden.meta.get("variants") or [""])
     if kind == "later":
         return [Case("later", path, note=", ".join(classes) or "no classes named")]
     precisions = (False, True) if golden.under("f64/") else (False,)

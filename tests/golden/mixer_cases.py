@@ -21,7 +21,7 @@ Outputs = Callable[[Any, dict[str, jax.Array]], dict[str, jax.Array]]
 """From a module and what it reads to what comes out, under its names in the file."""
 
 
-def compare_mixer(golden: Golden, comparison: Comparison) -> None:
+def compare_mixer(golden: Golden, _: str, comparison: Comparison) -> None:
     stored = golden.under("in/")
     inputs = {name: jnp.array(stored[name], float) for name in ("agent_qs", "states")}
     rows, agents, size = inputs["agent_qs"].shape[:2], inputs["agent_qs"].shape[2], inputs["states"].shape[-1]
@@ -59,7 +59,7 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
     compare_outputs(golden, comparison, outputs, mixer, inputs)
 
 
-def compare_joint_critic(golden: Golden, comparison: Comparison) -> None:
+def compare_joint_critic(golden: Golden, _: str, comparison: Comparison) -> None:
     """QTRAN's critic, with the actions taken and with others."""
     inputs = {name: jnp.array(golden.arrays[f"in/{name}"], float) for name in ("hidden_states", "states")}
     rows, agents = inputs["hidden_states"].shape[:2], inputs["hidden_states"].shape[2]
