@@ -82,6 +82,10 @@ class Given(AbstractTeam):
 
     values: Float[Array, "N A"]
 
+    @property
+    def talks(self) -> bool:
+        return False
+
     def initial(self, batch: int) -> Carry:
         return jnp.zeros((batch, len(self.values)))
 
