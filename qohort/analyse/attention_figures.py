@@ -107,7 +107,9 @@ def _seeds(axes: Any, values: np.ndarray, line: int) -> None:
 
 def _map(axes: Any, shares: np.ndarray, alive: np.ndarray, *, ceiling: float) -> None:
     """One head; crosses where an agent is dead, so that colour alone says nothing."""
-    axes.imshow(shares.T, aspect="auto", cmap="cividis", vmin=0, vmax=ceiling, interpolation="nearest")
+    steps, agents = alive.shape
+    edges = (0.5, steps + 0.5, agents - 0.5, -0.5)
+    axes.imshow(shares.T, aspect="auto", cmap="cividis", vmin=0, vmax=ceiling, interpolation="nearest", extent=edges)
     time, agent = np.nonzero(~alive)
-    axes.scatter(time, agent, marker="x", s=9, color="white", linewidths=0.8)
+    axes.scatter(time + 1, agent, marker="x", s=9, color="white", linewidths=0.8)
     axes.locator_params(axis="x", integer=True)

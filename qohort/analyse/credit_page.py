@@ -88,7 +88,7 @@ def numbers(found: Sequence[Credit], how: Replays) -> dict[str, Any]:
             "moments": [
                 {
                     "episode": int(item.played.episode[row]),
-                    "step": int(item.played.time[row]),
+                    "moment": int(item.played.time[row]),
                     "shapley": item.shapley[row],
                     "counterfactual": item.counterfactual[row],
                     **{name: value[row] for name, value in item.measures.items()},

@@ -91,7 +91,7 @@ def numbers(audits: Sequence[Audit]) -> dict[str, Any]:
                 "list": [
                     {
                         "episode": int(item.played.episode[row]),
-                        "step": int(item.played.time[row]),
+                        "moment": int(item.played.time[row]),
                         "greedy": item.greedy[row],
                         "best": item.best[row],
                         "gap": item.gap[row],
@@ -151,15 +151,16 @@ def draw_gaps(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
 
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         axes = figure.subplots()
-        for item in audits:
-            fine = ~item.violated
-            axes.scatter(item.played.time[fine], np.zeros(fine.sum()), s=9, color=OURS, alpha=0.4, linewidths=0)
-            gap = item.gap[item.violated]
-            axes.scatter(item.played.time[item.violated], gap, s=20, marker="^", color=_THEIRS, alpha=0.7, linewidths=0)
+        for offset, item in zip(np.linspace(-0.25, 0.25, len(audits)), audits, strict=True):
+            step, broken = item.played.time + 1 + offset, item.violated
+            axes.scatter(step[~broken], item.gap[~broken], s=12, color=OURS, alpha=0.5, linewidths=0)
+            axes.scatter(step[broken], item.gap[broken], s=26, marker="^", color=_THEIRS, alpha=0.8, linewidths=0)
+        axes.set_xlim(0.3, max(item.played.time.max() for item in audits) + 1.7)
+        axes.locator_params(axis="x", integer=True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlabel("step")
-        axes.set_ylabel("greatest Q_tot less that of the greedy one")
-        footnote(figure, "Blue dots: the greedy joint action is the best. Orange triangles: it is not, by so much.")
+        axes.set_ylabel("gap in Q_tot")
+        footnote(figure, "Blue dots: the greedy joint action is the best. Orange: another is, by so much.")
         save(figure, paths)
 
 

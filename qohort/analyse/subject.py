@@ -74,14 +74,25 @@ def subjects(
         raise QohortError(f"No run has the seed {min(missing)}; leave --seeds out to have all there are.")
     if not found:
         raise QohortError("Name at least one run folder.")
-    first = found[0]
+    _check_alike(found)
+    return found
+
+
+def _check_alike(found: Sequence[Subject]) -> None:
+    first, met = found[0], dict[int, Path]()
     for other in found:
         if (other.world, other.name) != (first.world, first.name):
             raise QohortError(
                 f"{other.run} is {other.name} on {other.world}, but {first.run} is {first.name} on {first.world}; "
                 "an analysis is of the seeds of one method on one world."
             )
-    return found
+        if other.algorithm != first.algorithm:
+            raise QohortError(
+                f"{other.run} and {first.run} are both {first.name}, but with different settings; analyse them apart."
+            )
+        if other.seed in met:
+            raise QohortError(f"{other.run} and {met[other.seed]} both hold seed {other.seed}; leave one of them out.")
+        met[other.seed] = other.run
 
 
 def mixer_of(learner: Any) -> AbstractMixer | None:

@@ -20,7 +20,7 @@ def guarded(tmp_path_factory):
     return folder
 
 
-def test_attention_leaves_a_page_beside_the_run(qohort, guarded):
+def test_attention_leaves_a_page_beside_the_run(qohort, guarded, finished):
     answer = qohort("analyse", "attention", guarded, *QUICK)
     assert answer.code == 0, answer.err
     assert "times the uniform one" in answer.out
@@ -29,6 +29,9 @@ def test_attention_leaves_a_page_beside_the_run(qohort, guarded):
     assert "## What was found" in page.read_text()
     assert (guarded / "analysis" / "attention-map-seed-0.png").stat().st_size > 1000
     assert json.loads((guarded / "analysis" / "attention.json").read_text())["world"] == "tests.analyse.guard:Guard"
+    mixed = qohort("analyse", "attention", guarded, finished, *QUICK)
+    assert mixed.code == 2
+    assert "an analysis is of the seeds of one method on one world" in mixed.err
 
 
 def test_igm_and_credit_of_any_mixer(qohort, finished, tmp_path):
@@ -41,7 +44,7 @@ def test_igm_and_credit_of_any_mixer(qohort, finished, tmp_path):
     content = json.loads((tmp_path / "credit" / "credit.json").read_text())
     (seed,) = content["seeds"]
     assert seed["exact"]
-    assert all(moment["shapley"][1] == 0 for moment in seed["moments"] if moment["step"] == 0)
+    assert all(moment["shapley"][1] == 0 for moment in seed["moments"] if moment["moment"] == 0)
 
 
 def test_what_cannot_be_answered(qohort, finished):
@@ -52,6 +55,7 @@ def test_what_cannot_be_answered(qohort, finished):
         (("igm",), "`qohort analyse igm` needs a run folder"),
         (("mood", finished), "There is no question 'mood'; there are attention, igm, credit"),
         (("igm", finished.parent), "is not a run folder"),
+        (("igm", finished, finished), "both hold seed 0; leave one of them out"),
     ):
         answer = qohort("analyse", *words)
         assert answer.code == 2
