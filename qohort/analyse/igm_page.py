@@ -148,6 +148,7 @@ def draw_gaps(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
     """Every moment by step: how much better than the greedy joint action the best one is."""
     with styled(11):
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         axes = figure.subplots()
@@ -156,7 +157,7 @@ def draw_gaps(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
             axes.scatter(step[~broken], item.gap[~broken], s=12, color=OURS, alpha=0.5, linewidths=0)
             axes.scatter(step[broken], item.gap[broken], s=26, marker="^", color=_THEIRS, alpha=0.8, linewidths=0)
         axes.set_xlim(0.3, max(item.played.time.max() for item in audits) + 1.7)
-        axes.locator_params(axis="x", integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlabel("step")
         axes.set_ylabel("gap in Q_tot")
