@@ -41,6 +41,8 @@ class Audit:
     """What was found for one seed; the first axis of arrays is the moments that were asked."""
 
     subject: Subject
+    stream: int
+    """Of the episodes."""
     played: Played
     """The moments that were asked, of all that were played."""
     greedy: Int[np.ndarray, "Z N"]
@@ -99,6 +101,7 @@ def audit(
             best[row], gap[row] = joint, value - q_greedy[row, 0]
     return Audit(
         subject=subject,
+        stream=stream,
         played=played,
         greedy=greedy,
         best=best,
