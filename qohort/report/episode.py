@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +16,10 @@ from qohort.envs import AbstractEnv, make
 from qohort.envs.base import Snapshot
 from qohort.errors import QohortError
 from qohort.networks.base import AbstractTeam
-from qohort.training.collect import Actors, first_actors, view_of
+from qohort.training.collect import Actors, first_actors
 from qohort.training.evaluation import evaluation_key
 from qohort.training.load import EVALUATE_STREAM, Which, load_arrays, read_run
+from qohort.training.moments import Moment, look_and_step
 from qohort.training.tally import metric_name
 
 LISTED = 4
@@ -158,23 +158,9 @@ def figures(episode: Episode) -> dict[str, float]:
     return {metric_name(name): value for name, value in scores.items()}
 
 
-class _Moment(eqx.Module):
-    """What is looked at before a step, and what the step brought."""
-
-    snapshot: Snapshot
-    values: Float[Array, "*rows N A"]
-    avail: Bool[Array, "*rows N A"]
-    alive: Bool[Array, "*rows N"]
-    actions: Int[Array, "*rows N"]
-    reward: Float[Array, "*rows M"]
-    terminated: Bool[Array, "*rows"]
-    truncated: Bool[Array, "*rows"]
-    metrics: dict[str, Float[Array, "*rows"]]
-
-
 def _roll(
     algorithm: AbstractAlgorithm, env: AbstractEnv, team: AbstractTeam, key: PRNGKeyArray, number: int
-) -> tuple[_Moment, _Moment]:
+) -> tuple[Moment, Moment]:
     """Play on to the limit as `evaluate` does, and one moment more; what comes after the end is cut off later.
 
     An episode's random numbers depend on its place alone, so the first `number + 1` are played.
@@ -182,35 +168,8 @@ def _roll(
     environments = number + 1
     key_reset, key_play = jax.random.split(key)
 
-    def step(actors: Actors, time: Int[Array, ""]) -> tuple[Actors, _Moment]:
-        key_act, key_step = jax.random.split(jax.random.fold_in(key_play, time))
-        snapshot = jax.vmap(env.snapshot)(actors.state)
-        seen = jax.vmap(env.observe)(snapshot)
-        view = view_of(seen, actors.last_action)
-        out, _ = team(actors.carry, *jax.tree.map(lambda leaf: leaf[None], (view, actors.first)))
-        actions, memory = algorithm.act(
-            team, actors.carry, view, first=actors.first, key=key_act, exploration=jnp.zeros(())
-        )
-        state, outcome = jax.vmap(env.step)(jax.random.split(key_step, environments), actors.state, actions)
-        moment = _Moment(
-            snapshot=snapshot,
-            values=out.values[0],
-            avail=seen.avail,
-            alive=seen.alive,
-            actions=actions.astype(jnp.int32),
-            reward=outcome.reward,
-            terminated=outcome.terminated,
-            truncated=outcome.truncated,
-            metrics=outcome.metrics,
-        )
-        actors = Actors(
-            state=state,
-            carry=memory,
-            last_action=actions.astype(jnp.int32),
-            first=jnp.zeros_like(actors.first),
-            gained=actors.gained,
-            length=actors.length,
-        )
+    def step(actors: Actors, time: Int[Array, ""]) -> tuple[Actors, Moment]:
+        actors, moment = look_and_step(algorithm, env, team, actors, key=jax.random.fold_in(key_play, time))
         return actors, jax.tree.map(lambda leaf: leaf[number], moment)
 
     actors = first_actors(env, team, environments=environments, key=key_reset)
