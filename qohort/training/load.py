@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.base import AbstractAlgorithm, Learner
 from qohort.algorithms.registry import METHODS
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
@@ -190,6 +190,19 @@ def load_arrays(
     folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
 ) -> tuple[AbstractTeam, dict[str, Any]]:
     """The weights of a team and the counters of the checkpoint they come from."""
+    tree, counters = _loaded(folder, config, spec, seed=seed, which=which)
+    return tree if which == "best" else config.algorithm.team_of(tree), counters
+
+
+def load_learner(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int) -> tuple[Learner, dict[str, Any]]:
+    """Everything that learning changed, as it was saved last, and the counters of that checkpoint."""
+    return _loaded(folder, config, spec, seed=seed, which="last")
+
+
+def _loaded(
+    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
+) -> tuple[Any, dict[str, Any]]:
+    """The best team, or the newest learner."""
     if which not in ("best", "last"):
         raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
     groups = groups_in(folder)
@@ -205,7 +218,7 @@ def load_arrays(
     part = "best" if which == "best" else "train.learner"
     loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
     tree = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
-    return tree if which == "best" else config.algorithm.team_of(tree), loaded.counters
+    return tree, loaded.counters
 
 
 def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
