@@ -197,6 +197,8 @@ class Scene(eqx.Module):
     """Left, bottom, right and top of what is shown."""
     note: str = eqx.field(static=True, default="")
     """A sentence that explains the marks; it stands under the picture."""
+    agents: Float[Array, "*rows N 2"] | None = None
+    """Where each agent is, in the order of the world's agents: a viewer lets one point at them. None if nowhere."""
 
 
 def sound(scene: Scene) -> Bool[Array, ""]:

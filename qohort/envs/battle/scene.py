@@ -82,6 +82,7 @@ def scene(
         ),
         bounds=bounds,
         note=note(scenario),
+        agents=at[:n],
     )
 
 

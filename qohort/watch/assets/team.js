@@ -1,0 +1,101 @@
+// The team at one moment: who does what, and how the value of the whole is made up of it.
+
+import { el, figure, write } from "./text.js";
+import { isAlive, takenAt, valueName, valueTaken } from "./values.js";
+
+export class Team {
+  constructor(episode, clock, chosen) {
+    Object.assign(this, { episode, clock, chosen });
+    const { joint } = episode;
+    this.mixed = Boolean(joint.slopes);
+    [this.most, this.signed] = this.mixed ? this.extent() : [1, false];
+    const heads = ["Agent", "does", valueName(episode), ...(this.mixed ? ["weight", "weight × Q"] : [])];
+    this.rows = episode.agents.map((name, agent) => this.row(name, agent));
+    this.sums = this.mixed ? [this.sum(joint.linear ? "c(s)" : "the rest"), this.sum("Q_tot")] : [];
+    this.title = el("h3", {}, "Now");
+    const table = el(
+      "table",
+      { class: "team" },
+      el("caption", { class: "unseen" }, "The team at this moment"),
+      el("thead", {}, el("tr", {}, ...heads.map((head, place) => el("th", { scope: "col", class: place > 1 && "number" }, head)))),
+      el("tbody", {}, ...this.rows.map(({ root }) => root)),
+      el("tfoot", {}, ...this.sums.map(({ root }) => root)),
+    );
+    const missing = joint.missing ? [el("p", { class: "note" }, joint.missing)] : [];
+    const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The team, agent by agent" }, table);
+    this.root = el("section", { class: "card" }, this.title, box, ...missing);
+    clock.position.watch(() => this.show());
+    chosen.watch((agent) => this.mark(agent));
+  }
+
+  row(name, agent) {
+    const button = el("button", { type: "button", class: "agent", "aria-pressed": "false", onclick: () => this.chosen.set(agent) }, name);
+    const cells = { does: el("td", { class: "does" }), value: el("td", { class: "number" }) };
+    if (this.mixed) Object.assign(cells, { weight: el("td", { class: "number" }), part: bar(this.signed) });
+    const root = el("tr", { onclick: () => this.chosen.set(agent) }, el("th", { scope: "row" }, button), ...Object.values(cells).map((cell) => cell.root ?? cell));
+    return { root, button, ...cells };
+  }
+
+  sum(name) {
+    const part = bar(this.signed);
+    return { root: el("tr", {}, el("th", { scope: "row", colspan: "4" }, name), part.root), part };
+  }
+
+  /** The greatest part that anything has in the value of the whole, the length of the longest bar; and whether some are
+   * negative. */
+  extent() {
+    const { joint, agents, length } = this.episode;
+    const parts = [...joint.q_tot.data, ...joint.rest.data];
+    for (let step = 0; step < length; step++) parts.push(...agents.map((_, agent) => this.part(agent, step)));
+    return [parts.reduce((most, part) => Math.max(most, Math.abs(part)), 1e-9), parts.some((part) => part < 0)];
+  }
+
+  part(agent, step) {
+    return this.episode.joint.slopes.data[step * this.episode.agents.length + agent] * valueTaken(this.episode, agent, step);
+  }
+
+  show() {
+    const { episode } = this;
+    const moment = Math.min(this.clock.moment, episode.length);
+    if (moment === this.shown) return;
+    this.shown = moment;
+    write(this.title, moment < episode.length ? `Step ${moment + 1} of ${episode.length}` : `After ${episode.length} steps`);
+    this.rows.forEach(({ root, does, value, weight, part }, agent) => {
+      const alive = isAlive(episode, agent, moment);
+      root.classList.toggle("out", !alive);
+      write(does, alive ? episode.actions[takenAt(episode, agent, moment)] ?? "–" : "out");
+      write(value, figure(valueTaken(episode, agent, moment)));
+      if (!this.mixed) return;
+      const acts = moment < episode.length;
+      write(weight, acts ? figure(episode.joint.slopes.data[moment * episode.agents.length + agent]) : "–");
+      part.set(acts ? this.part(agent, moment) : NaN, this.most);
+    });
+    if (!this.mixed) return;
+    const of = ({ data }) => (moment < episode.length ? data[moment] : NaN);
+    this.sums[0].part.set(of(episode.joint.rest), this.most);
+    this.sums[1].part.set(of(episode.joint.q_tot), this.most);
+  }
+
+  mark(chosen) {
+    this.rows.forEach(({ root, button }, agent) => {
+      root.classList.toggle("chosen", agent === chosen);
+      button.setAttribute("aria-pressed", String(agent === chosen));
+    });
+  }
+}
+
+/** A cell with a number, and a bar beneath it; where some are negative, it grows from the middle. */
+function bar(signed) {
+  const text = el("span");
+  const fill = el("i", { class: "bar" });
+  const root = el("td", { class: "number part" }, text, el("span", { class: "rail" }, fill));
+  const set = (value, most) => {
+    write(text, figure(value));
+    const share = Number.isFinite(value) ? Math.min(Math.abs(value) / most, 1) : 0;
+    const half = signed ? 50 : 100;
+    fill.style.width = `${half * share}%`;
+    fill.style.left = `${value < 0 ? half - half * share : 100 - half}%`;
+    fill.classList.toggle("negative", value < 0);
+  };
+  return { root, set };
+}

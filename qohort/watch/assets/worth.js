@@ -1,0 +1,127 @@
+// What the team took its situation to be worth, what came of it, and the rewards.
+
+import { look } from "./colours.js";
+import { figure } from "./text.js";
+import { Track } from "./track.js";
+import { valueTaken } from "./values.js";
+
+const HEIGHT = 150;
+const REWARDS = 0.26;
+
+export class Worth {
+  constructor(episode, clock, chosen) {
+    Object.assign(this, { episode, clock, chosen });
+    this.each = !episode.joint.q_tot || episode.joint.q_tot.shape[1] > 1;
+    this.expects = episode.outputs === "utilities";
+    this.name = this.each ? "Q" : "Q_tot";
+    this.track = new Track({
+      title: this.expects ? "Expected, and what came" : "What came",
+      note: `${this.expects ? `${this.name}: what was done was taken to be worth. ` : ""}Came: the discounted rewards that followed.`,
+      rows: [...(this.expects ? [this.name] : []), "came", "reward"],
+      height: HEIGHT,
+      clock,
+      paint: (context, width, height) => this.paint(context, width, height),
+      describe: "Line chart over time: the value expected, the return that followed, and bars with the rewards",
+    });
+    this.root = this.track.root;
+    this.track.names.slice(-3).forEach((name, row, { length }) => name.classList.add("key", ["expected", "came", "gain"][row + 3 - length]));
+    clock.position.watch(() => this.show());
+    chosen.watch(() => this.each && this.renew());
+  }
+
+  renew() {
+    this.shown = null;
+    this.track.repaint();
+    this.show();
+  }
+
+  /** The joint value; where nothing is mixed, the value of the agent that is looked at. */
+  expected(step) {
+    if (!this.expects) return NaN;
+    if (this.each) return valueTaken(this.episode, this.chosen.value, step);
+    return this.episode.joint.q_tot.data[step];
+  }
+
+  came(step) {
+    return this.of(this.episode.returns, step);
+  }
+
+  reward(step) {
+    return this.of(this.episode.rewards, step);
+  }
+
+  /** One number for the team: of single agents' numbers, that of the agent that is looked at. */
+  of(array, step) {
+    if (!array) return NaN;
+    const each = array.shape[1];
+    return array.data[step * each + (each > 1 ? this.chosen.value : 0)];
+  }
+
+  paint(context, width, height) {
+    const steps = [...Array(this.episode.length).keys()];
+    const values = steps.flatMap((step) => [this.expected(step), this.came(step)]).filter(Number.isFinite);
+    const [least, most] = [Math.min(0, ...values), Math.max(1e-6, ...values)];
+    const tall = height * (1 - REWARDS) - 10;
+    const x = (step) => ((step + 0.5) / Math.max(this.clock.length, 1)) * width;
+    const y = (value) => 8 + (1 - (value - least) / (most - least)) * (tall - 8);
+    this.grid(context, width, y, least, most);
+    this.line(context, steps, x, (step) => y(this.came(step)), look.value.came, [6, 4]);
+    this.line(context, steps, x, (step) => y(this.expected(step)), look.value.expected, []);
+    this.bars(context, width, tall + 8, height);
+  }
+
+  grid(context, width, y, least, most) {
+    context.font = "12px system-ui, sans-serif";
+    context.textBaseline = "bottom";
+    context.textAlign = "left";
+    const step = nice((most - least) / 3);
+    for (let value = Math.ceil(least / step) * step; value <= most; value += step) {
+      context.fillStyle = look.value.line;
+      context.fillRect(0, Math.round(y(value)), width, 1);
+      context.fillStyle = look.value.muted;
+      context.fillText(figure(value), 2, y(value) - 1);
+    }
+  }
+
+  line(context, steps, x, y, colour, dashes) {
+    context.beginPath();
+    steps.forEach((step) => Number.isFinite(y(step)) && context.lineTo(x(step), y(step)));
+    context.strokeStyle = colour;
+    context.lineWidth = 2.25;
+    context.lineJoin = "round";
+    context.setLineDash(dashes);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  bars(context, width, top, height) {
+    const { length } = this.episode;
+    const rewards = Array.from({ length }, (_, step) => this.reward(step));
+    const most = Math.max(1e-9, ...rewards.map(Math.abs));
+    const below = rewards.some((reward) => reward < 0);
+    const zero = below ? (top + height) / 2 : height - 1;
+    const tall = below ? (height - top) / 2 : height - top - 1;
+    const wide = width / Math.max(this.clock.length, 1);
+    context.fillStyle = look.value.line;
+    context.fillRect(0, zero, width, 1);
+    rewards.forEach((reward, step) => {
+      const size = (Math.abs(reward) / most) * tall;
+      context.fillStyle = reward < 0 ? look.value.loss : look.value.gain;
+      context.fillRect(step * wide + 0.5, reward < 0 ? zero : zero - size, Math.max(wide - 1, 1), size);
+    });
+  }
+
+  show() {
+    const moment = this.clock.moment;
+    if (moment === this.shown) return;
+    this.shown = moment;
+    const values = [...(this.expects ? [this.expected(moment)] : []), this.came(moment), this.reward(moment)];
+    this.track.show(values.map((value) => (moment < this.episode.length ? figure(value) : "")));
+  }
+}
+
+/** The round number that is nearest above: 1, 2 or 5 times a power of ten. */
+function nice(value) {
+  const power = 10 ** Math.floor(Math.log10(value || 1));
+  return power * [1, 2, 5, 10].find((factor) => factor * power >= value);
+}
