@@ -6,14 +6,22 @@ const LEAST = 0.3;
 /** Close up is worth it if it shows less than this share of the whole. */
 const WORTH = 0.7;
 
-/** The bounds of a close-up: left, bottom, right, top; null where it would show nearly everything. */
-export function closeUp({ bounds, layers, agents }) {
+/** The bounds of a close-up of all these scenes: left, bottom, right, top; null where it would show nearly everything. */
+export function closeUp(scenes) {
+  if (scenes.some((scene) => !scene?.agents)) return null;
+  const { bounds } = scenes[0];
+  const boxes = scenes.map(reach);
+  const all = [0, 1, 2, 3].map((side) => Math[side < 2 ? "min" : "max"](...boxes.map((box) => box[side])));
+  return worthwhile(padded(all, bounds), bounds);
+}
+
+/** Where agents, and marks that move, have been. */
+function reach({ layers, agents }) {
   const box = [Infinity, Infinity, -Infinity, -Infinity];
   const grow = (x, y, margin) => {
     [box[0], box[1]] = [Math.min(box[0], x - margin), Math.min(box[1], y - margin)];
     [box[2], box[3]] = [Math.max(box[2], x + margin), Math.max(box[3], y + margin)];
   };
-  if (!agents) return null;
   for (let at = 0; at < agents.data.length; at += 2) grow(agents.data[at], agents.data[at + 1], 0);
   for (const layer of layers) {
     if (layer.kind !== "circles" || layer.centre.still || layer.fill.data.every((tone) => tone === 0)) continue;
@@ -28,7 +36,7 @@ export function closeUp({ bounds, layers, agents }) {
       }
     }
   }
-  return worthwhile(padded(box, bounds), bounds);
+  return box;
 }
 
 /** Neither a sliver nor a speck, and within the world. */

@@ -10,7 +10,7 @@ export class Choices {
     this.rows = episode.actions.map((name) => this.row(name));
     this.list = el("ul", { class: "choices" }, ...this.rows.map(({ root }) => root));
     this.closed = el("p", { class: "note" });
-    const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Actions of the chosen agent" }, this.list);
+    const box = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Actions of the chosen agent" }, this.list);
     this.root = el("section", { class: "card" }, this.title, box, this.closed);
     this.gap = usualGap(episode, episode.agents.map((_, agent) => agent));
     clock.position.watch(() => this.show());

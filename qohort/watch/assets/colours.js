@@ -37,7 +37,7 @@ function readLook() {
     return getComputedStyle(probe).color;
   };
   const made = {
-    tones: [null, ...TONES.map((name) => read(`tone-${name}`))],
+    tones: Object.assign([null, ...TONES.map((name) => read(`tone-${name}`))], { hollow: read("hollow") }),
     ink: read("ink"),
     muted: read("muted"),
     line: read("line"),

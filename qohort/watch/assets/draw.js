@@ -2,6 +2,8 @@
 
 const STROKE = 1.5;
 const DASH = [8, 6];
+/** The tone of what is empty in a bar: dark on every page, for on dark pages ink is light and would look full. */
+const INK = 6;
 
 /** Where marks are at a position: those that stay visible glide from one moment to the next. */
 class Cut {
@@ -82,7 +84,8 @@ function paintRectangle(context, cut, mark, view, tones) {
     context.rect(from, top, to - from, bottom - top);
     fill(context, colour);
   };
-  if (full < 1) paint(left, right, tones[cut.choice("empty", mark)]);
+  const empty = cut.choice("empty", mark);
+  if (full < 1) paint(left, right, empty === INK ? tones.hollow : tones[empty]);
   if (full > 0) paint(left, left + full * (right - left), tones[cut.choice("fill", mark)]);
   context.beginPath();
   context.rect(left, top, right - left, bottom - top);

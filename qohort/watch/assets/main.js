@@ -1,5 +1,6 @@
 // The page: episodes out of their texts, one clock for all of them, one agent that everything follows.
 
+import { closeUp } from "./camera.js";
 import { Clock } from "./clock.js";
 import { followTheme, isDark, look, toggleTheme } from "./colours.js";
 import { follow } from "./follow.js";
@@ -8,6 +9,7 @@ import { Signal } from "./signal.js";
 import { clamp, write } from "./text.js";
 import { keys, transport } from "./transport.js";
 import { unpack } from "./unpack.js";
+import { extent } from "./worth.js";
 
 const $ = (name) => document.getElementById(name);
 
@@ -22,7 +24,8 @@ function show(episodes) {
   shown?.clock.pause();
   $("runs").replaceChildren();
   $("runs").classList.toggle("two", episodes.length > 1);
-  const runs = episodes.map((episode) => new Run(episode, clock, chosen, { titled: episodes.length > 1 }));
+  const shared = { titled: episodes.length > 1, close: closeUp(episodes.map(({ scene }) => scene)), scale: extent(episodes) };
+  const runs = episodes.map((episode) => new Run(episode, clock, chosen, shared));
   $("runs").append(...runs.map(({ root }) => root));
   $("transport").replaceChildren(...transport(clock));
   clock.seek(before.position);
@@ -65,6 +68,7 @@ async function main() {
   const episodes = await Promise.all(texts.map(unpack));
   show(episodes);
   document.documentElement.dataset.ready = "yes";
+  performance.mark("ready");
   if (document.documentElement.dataset.follow === "yes") {
     follow($("status"), episodes[0].step, async (text) => {
       const newer = await unpack(text);

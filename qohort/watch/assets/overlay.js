@@ -1,7 +1,7 @@
 // What is drawn over a scene: who is looked at, and how much each agent counts.
 
-const GAP = 4;
-const WIDTH = 4;
+const GAP = 3;
+const WIDTH = 3.5;
 
 /** What rings around agents can show: nothing, what each counts, or what one head looks at. */
 export function overlays({ joint }) {
@@ -35,7 +35,7 @@ export function paintShare(context, { x, y, radius }, share, colours) {
     context.lineWidth = width;
     context.stroke();
   };
-  arc(from + 2 * Math.PI, colours.card, WIDTH + 2);
+  arc(from + 2 * Math.PI, colours.card, WIDTH + 1.5);
   arc(from + 2 * Math.PI, colours.line, WIDTH);
   arc(from + 2 * Math.PI * share, colours.ring, WIDTH);
 }

@@ -7,15 +7,17 @@ import { takenAt } from "./values.js";
 const WAYS = { north: "↑", south: "↓", east: "→", west: "←", up: "↑", down: "↓", right: "→", left: "←", ahead: "→", stop: "■", stay: "■", wait: "■" };
 const ROOM = 7;
 
-/** A sign of a letter or two for an action's name: arrows, the number of a target, or initials. */
+/** A sign of a letter or two for each action: an arrow, the number of a target, or initials; no two alike. */
 export function signs(names, idle) {
-  return names.map((name, action) => {
-    if (action === idle) return "·";
-    const words = name.toLowerCase().split(/[\s_-]+/);
-    const way = words.map((word) => WAYS[word]).find(Boolean);
-    const number = name.match(/\d+$/);
-    return way ?? (number ? number[0] : words.map((word) => word[0]).join("").slice(0, 2));
-  });
+  const made = names.map((name, action) => (action === idle ? "·" : sign(name)));
+  return made.map((own, action) => (made.indexOf(own) === made.lastIndexOf(own) ? own : names[action].slice(0, 2)));
+}
+
+function sign(name) {
+  const words = name.split(/[\s_-]+/);
+  const way = words.map((word) => WAYS[word.toLowerCase()]).find(Boolean);
+  const number = name.match(/\d+$/);
+  return way ?? (number ? number[0] : words.map((word) => word[0]).join("").slice(0, 2));
 }
 
 export class Ribbon {

@@ -14,11 +14,11 @@ import { Worth } from "./worth.js";
 const LONGEST = 14;
 
 export class Run {
-  constructor(episode, clock, chosen, { titled }) {
+  constructor(episode, clock, chosen, { titled, close, scale }) {
     Object.assign(this, { episode, clock, chosen });
-    this.stage = episode.scene ? new Stage(episode, clock, chosen) : null;
+    this.stage = episode.scene ? new Stage(episode, clock, chosen, close) : null;
     const shown = this.stage ?? new Sight(episode, clock, chosen, { wide: true });
-    const worth = new Worth(episode, clock, chosen);
+    const worth = new Worth(episode, clock, chosen, scale);
     const now = [new Team(episode, clock, chosen), new Choices(episode, clock, chosen)];
     if (this.stage) now.push(new Sight(episode, clock, chosen, { wide: false }));
     const over = [[new Ribbon(episode, clock, chosen), this.values()], this.mixing()];
@@ -27,7 +27,7 @@ export class Run {
     this.root = el(
       "section",
       { class: "run", "aria-label": episode.title, style: `--names: ${Math.min(Math.max(longest, 8), LONGEST)}ch` },
-      el("div", { class: "run-head" }, ...(titled ? [el("h2", {}, episode.title)] : []), outcome(episode)),
+      el("div", { class: "run-head" }, el("h2", { class: !titled && "unseen" }, episode.title), outcome(episode)),
       el("div", { class: "upper" }, el("div", { class: "stack" }, shown.root, worth.root), el("div", { class: "now" }, ...roots(now))),
       el("div", { class: "over" }, ...over.filter(({ length }) => length).map((parts) => el("div", { class: "stack" }, ...roots(parts)))),
     );

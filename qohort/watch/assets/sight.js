@@ -17,7 +17,7 @@ export class Sight {
     const option = el("label", { class: "option" }, this.zeros, " leave out what is 0");
     const table = el("table", { class: "sight" }, el("caption", { class: "unseen" }, "What is seen"), el("thead", {}, this.head), this.body);
     const label = wide ? "What agents see" : "What the chosen agent sees";
-    this.box = el("div", { class: wide ? "scroll tall" : "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+    this.box = el("div", { class: wide ? "scroll tall" : "scroll", tabindex: "0", role: "group", "aria-label": label }, table);
     this.title = el(wide ? "h3" : "summary", {}, label);
     const parts = [this.title, ...(episode.seen.missing ? [el("p", { class: "note" }, episode.seen.missing)] : [option, this.box])];
     this.root = wide ? el("section", { class: "card" }, ...parts) : el("details", { class: "card", open: window.innerWidth >= ROOMY, ontoggle: () => this.show(true) }, ...parts);
@@ -40,9 +40,9 @@ export class Sight {
   show(again = false) {
     const { episode } = this;
     const moment = Math.min(this.clock.moment, episode.length);
+    if (again) this.name();
     if ((moment === this.shown && !again) || (this.root.tagName === "DETAILS" && !this.root.open)) return;
     this.shown = moment;
-    this.name();
     const { data } = episode.seen.obs;
     const features = this.rows.length;
     this.rows.forEach(({ root, cells }, feature) => {

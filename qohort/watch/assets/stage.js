@@ -1,6 +1,6 @@
 // The world, drawn: a canvas in which one points at agents.
 
-import { closeUp, leftOut } from "./camera.js";
+import { leftOut } from "./camera.js";
 import { onWidth, sized } from "./canvas.js";
 import { look } from "./colours.js";
 import { isStill, paintLayer } from "./draw.js";
@@ -12,7 +12,7 @@ const REACH = 26;
 const TALLEST = 0.52;
 
 export class Stage {
-  constructor(episode, clock, chosen) {
+  constructor(episode, clock, chosen, close) {
     Object.assign(this, { episode, clock, chosen });
     this.canvas = el("canvas", { class: "scene", role: "img", "aria-label": `The world: ${episode.scene.note}` });
     this.overlays = overlays(episode);
@@ -24,7 +24,7 @@ export class Stage {
     );
     this.rings.selectedIndex = this.ring;
     const legend = el("p", { class: "note" }, episode.scene.note);
-    this.close = closeUp(episode.scene);
+    this.close = close;
     this.near = Boolean(this.close);
     this.zoom = el("button", { type: "button", "aria-pressed": String(this.near), onclick: () => this.approach(!this.near) }, "close up");
     this.beside = el("p", { class: "beside" });

@@ -22,7 +22,7 @@ export class Team {
       el("tfoot", {}, ...this.sums.map(({ root }) => root)),
     );
     const missing = joint.missing ? [el("p", { class: "note" }, joint.missing)] : [];
-    const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The team, agent by agent" }, table);
+    const box = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The team, agent by agent" }, table);
     this.root = el("section", { class: "card" }, this.title, box, ...missing);
     clock.position.watch(() => this.show());
     chosen.watch((agent) => this.mark(agent));
@@ -84,11 +84,11 @@ export class Team {
   }
 }
 
-/** A cell with a number, and a bar beneath it; where some are negative, it grows from the middle. */
+/** A cell with a bar and a number; where some are negative, it grows from the middle. */
 function bar(signed) {
   const text = el("span");
   const fill = el("i", { class: "bar" });
-  const root = el("td", { class: "number part" }, text, el("span", { class: "rail" }, fill));
+  const root = el("td", { class: "number part" }, el("span", { class: "rail" }, fill), text);
   const set = (value, most) => {
     write(text, figure(value));
     const share = Number.isFinite(value) ? Math.min(Math.abs(value) / most, 1) : 0;

@@ -23,8 +23,8 @@ export function write(node, text) {
 export function figure(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : 2;
-  const text = size > 0 && size < 0.005 ? "0" : size.toFixed(digits);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size < 0.0005 ? 2 : 3;
+  const text = size.toFixed(digits);
   return (value < 0 && Number(text) !== 0 ? MINUS : "") + text;
 }
 

@@ -5,6 +5,9 @@ import { look } from "./colours.js";
 import { clamp, el, write } from "./text.js";
 
 const NAMED = 40;
+/** Steps so wide get a frame, narrower ones a line of this width. */
+const FRAMED = 8;
+const LINE = 2;
 /** Heights of a row, by how many there are at most. */
 const HEIGHTS = [[6, 22], [12, 18], [20, 15], [NAMED, 13], [120, 6], [Infinity, 3]];
 
@@ -68,8 +71,10 @@ export class Track {
     if (this.at === moment && this.wide === width) return;
     [this.at, this.wide] = [moment, width];
     const step = width / Math.max(length, 1);
-    this.head.style.width = `${Math.max(moment < length ? step : 0, 3)}px`;
-    this.head.style.transform = `translateX(${Math.min(moment * step, width - 3)}px)`;
+    const framed = moment < length && step >= FRAMED;
+    this.head.classList.toggle("framed", framed);
+    this.head.style.width = `${framed ? step : LINE}px`;
+    this.head.style.transform = `translateX(${Math.min(moment * step + (framed ? 0 : (step - LINE) / 2), width - LINE)}px)`;
   }
 
   /** The numbers at the right, one for each row. */

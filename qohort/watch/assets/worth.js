@@ -8,9 +8,19 @@ import { valueTaken } from "./values.js";
 const HEIGHT = 150;
 const REWARDS = 0.26;
 
+/** The least and the greatest number that is drawn of these episodes: one scale for all of them. */
+export function extent(episodes) {
+  const arrays = episodes.flatMap(({ joint, returns, values, outputs }) => [
+    ...(returns ? [returns.data] : []),
+    ...(joint.q_tot ? [joint.q_tot.data] : outputs === "utilities" ? [values.data] : []),
+  ]);
+  const finite = arrays.flatMap((data) => Array.from(data).filter(Number.isFinite));
+  return finite.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [0, 1e-6]);
+}
+
 export class Worth {
-  constructor(episode, clock, chosen) {
-    Object.assign(this, { episode, clock, chosen });
+  constructor(episode, clock, chosen, scale) {
+    Object.assign(this, { episode, clock, chosen, scale });
     this.each = !episode.joint.q_tot || episode.joint.q_tot.shape[1] > 1;
     this.expects = episode.outputs === "utilities";
     this.name = this.each ? "Q" : "Q_tot";
@@ -59,28 +69,34 @@ export class Worth {
 
   paint(context, width, height) {
     const steps = [...Array(this.episode.length).keys()];
-    const values = steps.flatMap((step) => [this.expected(step), this.came(step)]).filter(Number.isFinite);
-    const [least, most] = [Math.min(0, ...values), Math.max(1e-6, ...values)];
+    const [least, most] = this.scale;
     const tall = height * (1 - REWARDS) - 10;
     const x = (step) => ((step + 0.5) / Math.max(this.clock.length, 1)) * width;
     const y = (value) => 8 + (1 - (value - least) / (most - least)) * (tall - 8);
     this.grid(context, width, y, least, most);
     this.line(context, steps, x, (step) => y(this.came(step)), look.value.came, [6, 4]);
     this.line(context, steps, x, (step) => y(this.expected(step)), look.value.expected, []);
+    this.ticks(context, y, least, most);
     this.bars(context, width, tall + 8, height);
   }
 
-  grid(context, width, y, least, most) {
+  ticks(context, y, least, most) {
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "bottom";
     context.textAlign = "left";
-    const step = nice((most - least) / 3);
-    for (let value = Math.ceil(least / step) * step; value <= most; value += step) {
-      context.fillStyle = look.value.line;
-      context.fillRect(0, Math.round(y(value)), width, 1);
-      context.fillStyle = look.value.muted;
-      context.fillText(figure(value), 2, y(value) - 1);
+    context.lineWidth = 4;
+    context.lineJoin = "round";
+    context.strokeStyle = look.value.card;
+    context.fillStyle = look.value.muted;
+    for (const value of roundNumbers(least, most)) {
+      context.strokeText(figure(value), 3, y(value) - 1);
+      context.fillText(figure(value), 3, y(value) - 1);
     }
+  }
+
+  grid(context, width, y, least, most) {
+    context.fillStyle = look.value.line;
+    for (const value of roundNumbers(least, most)) context.fillRect(0, Math.round(y(value)), width, 1);
   }
 
   line(context, steps, x, y, colour, dashes) {
@@ -120,8 +136,11 @@ export class Worth {
   }
 }
 
-/** The round number that is nearest above: 1, 2 or 5 times a power of ten. */
-function nice(value) {
-  const power = 10 ** Math.floor(Math.log10(value || 1));
-  return power * [1, 2, 5, 10].find((factor) => factor * power >= value);
+/** About three numbers in a range that are read easily: multiples of 1, 2 or 5 times a power of ten. */
+function roundNumbers(least, most) {
+  const apart = (most - least) / 3;
+  const power = 10 ** Math.floor(Math.log10(apart));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= apart);
+  const first = Math.ceil(least / step);
+  return Array.from({ length: Math.floor(most / step) - first + 1 }, (_, index) => (first + index) * step);
 }
