@@ -199,6 +199,8 @@ class Scene(eqx.Module):
     """A sentence that explains the marks; it stands under the picture."""
     agents: Float[Array, "*rows N 2"] | None = None
     """Where each agent is, in the order of the world's agents: a viewer lets one point at them. None if nowhere."""
+    reach: Float[Array, "*rows N"] | None = None
+    """How far from there each agent can do something to others; 0 where there is nothing to show."""
 
 
 def sound(scene: Scene) -> Bool[Array, ""]:

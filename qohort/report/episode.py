@@ -130,9 +130,7 @@ def watch(
     return play(config.algorithm, world, team, key=key, number=number, title=title, mixer=mixer)
 
 
-def _mixer(
-    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, team: AbstractTeam
-) -> AbstractMixer | str:
+def _mixer(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, team: AbstractTeam) -> AbstractMixer | str:
     """The mixer that was learned together with a team: checkpoints keep that of the newest team only."""
     learner, _ = load_learner(folder, config, spec, seed=seed)
     mixer = config.algorithm.mixer_of(learner)

@@ -199,9 +199,7 @@ def load_learner(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int) -
     return _loaded(folder, config, spec, seed=seed, which="last")
 
 
-def _loaded(
-    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
-) -> tuple[Any, dict[str, Any]]:
+def _loaded(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which) -> tuple[Any, dict[str, Any]]:
     """The best team, or the newest learner."""
     if which not in ("best", "last"):
         raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")

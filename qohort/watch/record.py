@@ -1,4 +1,4 @@
-"""An episode as a page carries it: who could do what, what they did, what it was thought to be worth and what it was."""
+"""An episode as a page carries it: who could do what and did what, what it was taken to be worth, and what it was."""
 
 from typing import Any
 

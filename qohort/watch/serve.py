@@ -25,7 +25,8 @@ class Follower:
 
     def __init__(self, run: Path, *, seed: int | None, which: Which, number: int, stream: int) -> None:
         config = read_run(run)
-        self._run, self._which, self._number, self._stream = run, which, number, stream
+        self._run, self._number, self._stream = run, number, stream
+        self._which: Which = which
         self._seed = config.run.seed if seed is None else seed
         self.goal = config.run.steps
         """The step at which training ends."""
@@ -40,9 +41,7 @@ class Follower:
             if newest == self._path and self.packed:
                 return
             step = checkpoint.read_counters(newest)["step"] if newest else 0
-            episode = watch(
-                self._run, seed=self._seed, which=self._which, number=self._number, stream=self._stream
-            )
+            episode = watch(self._run, seed=self._seed, which=self._which, number=self._number, stream=self._stream)
             self.title, self._path, self.step = episode.title, newest, step
             self.packed = record(episode, step=step, goal=self.goal)
 
@@ -59,7 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._follower = follower
         http.server.BaseHTTPRequestHandler.__init__(self, *arguments)  # pyright: ignore[reportArgumentType]
 
-    def do_GET(self) -> None:  # noqa: N802  (the name that the server calls)
+    def do_GET(self) -> None:
         """Answer a browser."""
         address = urllib.parse.urlsplit(self.path)
         follower = self._follower
@@ -98,7 +97,9 @@ def server(follower: Follower, *, port: int) -> http.server.ThreadingHTTPServer:
     try:
         return http.server.ThreadingHTTPServer((LOCAL, port), functools.partial(Handler, follower))
     except OSError as error:
-        raise QohortError(f"Port {port} cannot be used ({error.strerror}); give another --port, or 0 for any.") from error
+        raise QohortError(
+            f"Port {port} cannot be used ({error.strerror}); give another --port, or 0 for any."
+        ) from error
 
 
 def serve(run: Path, *, seed: int | None, which: Which, number: int, stream: int, port: int) -> int:

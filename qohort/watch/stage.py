@@ -35,6 +35,7 @@ def stage(episode: Episode, pack: Pack) -> dict[str, Any] | None:
         "note": first.note,
         "layers": [_layer(layer, pack) for layer in scenes.layers],
         "agents": None if scenes.agents is None else pack.coarse(scenes.agents),
+        "reach": None if scenes.reach is None else pack.coarse(scenes.reach),
     }
 
 

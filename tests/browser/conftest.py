@@ -25,7 +25,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def _missing(what: str) -> None:
-    sentence = f"{what}: pages were NOT tried in a browser. On Debian: apt-get install chromium; pip install -e '.[dev]'"
+    sentence = (
+        f"{what}: pages were NOT tried in a browser. On Debian: apt-get install chromium; pip install -e '.[dev]'"
+    )
     if os.environ.get("QOHORT_BROWSER") == "required":
         pytest.fail(sentence)
     pytest.skip(sentence)
@@ -104,6 +106,8 @@ def pages(raced: Episode, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "noise": [noise()],
     }
     return {
-        name: write_page(folder / f"{name}.html", page(f"{name} page", [record(episode) for episode in episodes])).as_uri()
+        name: write_page(
+            folder / f"{name}.html", page(f"{name} page", [record(episode) for episode in episodes])
+        ).as_uri()
         for name, episodes in kinds.items()
     }

@@ -17,32 +17,48 @@ CHOSEN = np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)
 
 def made(config: AbstractMixerConfig) -> Joint:
     mixer = config.build(SPEC, jax.random.key(3))
-    moments = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 1]) if leaf.dtype != bool else jnp.stack([leaf] * 2), blank(SPEC))
+    moments = jax.tree.map(
+        lambda leaf: jnp.stack([leaf, leaf + 1]) if leaf.dtype != bool else jnp.stack([leaf] * 2), blank(SPEC)
+    )
     return joint(mixer, jnp.asarray(CHOSEN), moments, jnp.zeros((2, 2), jnp.int32))
+
+
+def rest_of(told: Joint) -> np.ndarray:
+    rest = told.rest(CHOSEN)
+    assert rest is not None
+    return rest
+
+
+def slopes_of(told: Joint) -> np.ndarray:
+    assert told.slopes is not None
+    return told.slopes
 
 
 def test_a_sum_counts_everyone_once():
     told = made(VDN())
     np.testing.assert_allclose(told.q_tot, [[-1.0], [4.5]])
-    np.testing.assert_array_equal(told.slopes, np.ones((2, 2)))
-    np.testing.assert_allclose(told.rest(CHOSEN), [0, 0], atol=1e-6)
+    np.testing.assert_array_equal(slopes_of(told), np.ones((2, 2)))
+    np.testing.assert_allclose(rest_of(told), [0, 0], atol=1e-6)
 
 
 def test_the_weight_of_an_agent_is_what_all_heads_give_it():
     told = made(Qatten(heads=3, embed=4, weighted_head=True))
     weights = np.einsum("th,thn->tn", told.aux["head_weights"], told.aux["attention"])
-    np.testing.assert_allclose(told.slopes, weights, rtol=1e-5)
-    np.testing.assert_allclose(told.rest(CHOSEN), told.aux["state_value"], atol=1e-5)
+    np.testing.assert_allclose(slopes_of(told), weights, rtol=1e-5)
+    np.testing.assert_allclose(rest_of(told), told.aux["state_value"], atol=1e-5)
 
 
 def test_where_utilities_bend_the_value_the_weight_is_its_slope():
     config = QMIX(embed=4)
     told, mixer = made(config), config.build(SPEC, jax.random.key(3))
-    value = lambda chosen: float(mixer(chosen, chosen, blank(SPEC), jnp.zeros(2, jnp.int32)).q_tot[0])
+
+    def value(chosen: jax.Array) -> float:
+        return float(mixer(chosen, chosen, blank(SPEC), jnp.zeros(2, jnp.int32)).q_tot[0])
+
     step = 1e-2
     for agent in range(2):
         more, less = (jnp.asarray(CHOSEN[0]).at[agent].add(by) for by in (step, -step))
-        np.testing.assert_allclose(told.slopes[0, agent], (value(more) - value(less)) / (2 * step), atol=1e-3)
+        np.testing.assert_allclose(slopes_of(told)[0, agent], (value(more) - value(less)) / (2 * step), atol=1e-3)
 
 
 def test_where_nothing_is_mixed_nobody_has_a_weight():

@@ -45,6 +45,7 @@ function readLook() {
     ring: read("ring"),
     expected: read("expected"),
     came: read("came"),
+    rest: read("muted"),
     gain: read("gain"),
     loss: read("loss"),
     actions: Array.from({ length: ACTIONS }, (_, index) => read(`action-${index}`)),

@@ -40,6 +40,17 @@ export function paintShare(context, { x, y, radius }, share, colours) {
   arc(from + 2 * Math.PI * share, colours.ring, WIDTH);
 }
 
+/** A dashed ring. */
+export function paintRing(context, { x, y, radius }, colour) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.setLineDash([5, 5]);
+  context.strokeStyle = colour;
+  context.lineWidth = 1.5;
+  context.stroke();
+  context.setLineDash([]);
+}
+
 /** Four corners around the agent that is looked at. */
 export function paintFocus(context, { x, y, radius }, colours) {
   const half = radius + GAP + WIDTH + 3;

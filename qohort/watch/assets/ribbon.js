@@ -5,7 +5,8 @@ import { rowHeight, Track } from "./track.js";
 import { takenAt } from "./values.js";
 
 const WAYS = { north: "↑", south: "↓", east: "→", west: "←", up: "↑", down: "↓", right: "→", left: "←", ahead: "→", stop: "■", stay: "■", wait: "■" };
-const ROOM = 7;
+/** What a sign needs beside it. */
+const MARGIN = 3;
 
 /** A sign of a letter or two for each action: an arrow, the number of a target, or initials; no two alike. */
 export function signs(names, idle) {
@@ -71,7 +72,7 @@ export class Ribbon {
     const colours = look.value.actions;
     context.fillStyle = colours[(idle === null || action < idle ? action : action + colours.length - 1) % colours.length];
     context.fillRect(x, y, Math.max(wide - 0.75, 1), high - (high > 8 ? 1 : 0));
-    if (small < 7 || wide < ROOM) return;
+    if (small < 7 || wide < context.measureText(this.signs[action]).width + MARGIN) return;
     context.fillStyle = look.value.ink;
     context.fillText(this.signs[action], x + wide / 2, y + high / 2);
   }

@@ -7,7 +7,7 @@ import { Sight } from "./sight.js";
 import { Stage } from "./stage.js";
 import { Team } from "./team.js";
 import { el, figure } from "./text.js";
-import { bestValue, isAlive, takenAt, usualGap, valueName, valueOf } from "./values.js";
+import { bestValue, isAlive, takenAt, usualGap, valueName, valueOf, valueTaken } from "./values.js";
 import { Worth } from "./worth.js";
 
 /** Names at the left of strips have room for so many letters; longer ones end in dots. */
@@ -21,7 +21,9 @@ export class Run {
     const worth = new Worth(episode, clock, chosen, scale);
     const now = [new Team(episode, clock, chosen), new Choices(episode, clock, chosen)];
     if (this.stage) now.push(new Sight(episode, clock, chosen, { wide: false }));
-    const over = [[new Ribbon(episode, clock, chosen), this.values()], this.mixing()];
+    const done = [new Ribbon(episode, clock, chosen), this.values()];
+    const [credit, heads] = [this.credit(), this.heads()];
+    const over = heads.length ? [[...done, ...credit], heads] : [done, credit];
     const roots = (parts) => parts.map(({ root }) => root);
     const longest = Math.max(...episode.agents.map(({ length }) => length), ...episode.actions.map(({ length }) => length));
     this.root = el(
@@ -58,10 +60,14 @@ export class Run {
     return heat;
   }
 
-  /** What each agent counts, and what each head looks at. */
-  mixing() {
+  /** What each agent counts, and what it so adds to the value of the whole. */
+  credit() {
     const { joint, agents } = this.episode;
     if (!joint.slopes) return [];
+    const parts = Array.from(joint.slopes.data, (slope, place) => {
+      const step = Math.floor(place / agents.length);
+      return slope * valueTaken(this.episode, place % agents.length, step);
+    });
     const weights = this.byAgent({
       title: "Weight of each agent",
       note: "What one more unit of an agent's Q adds to Q_tot",
@@ -69,9 +75,21 @@ export class Run {
       range: span(joint.slopes.data),
       describe: "Heat map: the weight of every agent in Q_tot over time",
     });
-    if (!joint.attention) return [weights];
-    const heads = joint.attention.shape[1];
-    return [weights, ...Array.from({ length: heads }, (_, head) => this.head(head, heads))];
+    const shares = this.byAgent({
+      title: "Part of each agent in Q_tot",
+      note: "Weight × Q of what it did",
+      value: (agent, step) => parts[step * agents.length + agent],
+      range: span(parts),
+      describe: "Heat map: weight times Q of every agent over time",
+    });
+    return [weights, shares];
+  }
+
+  /** What each head looks at. */
+  heads() {
+    const { joint } = this.episode;
+    const heads = joint.attention ? joint.attention.shape[1] : 0;
+    return Array.from({ length: heads }, (_, head) => this.head(head, heads));
   }
 
   head(head, heads) {
@@ -88,7 +106,7 @@ export class Run {
         if (step >= length) return track.read("");
         const spread = entropy(agents.map((_, agent) => at(agent, step)));
         const weight = counted ? ` · weight ${figure(joint.head_weights.data[step * heads + head])}` : "";
-        track.read(`spread ${figure(spread)} of 1${weight}`);
+        track.read(`spread ${spread.toFixed(2)} of 1${weight}`);
       },
     });
   }

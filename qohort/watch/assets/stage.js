@@ -4,7 +4,7 @@ import { leftOut } from "./camera.js";
 import { onWidth, sized } from "./canvas.js";
 import { look } from "./colours.js";
 import { isStill, paintLayer } from "./draw.js";
-import { overlays, paintFocus, paintShare } from "./overlay.js";
+import { overlays, paintFocus, paintRing, paintShare } from "./overlay.js";
 import { clamp, el, write } from "./text.js";
 import { isAlive } from "./values.js";
 
@@ -90,7 +90,17 @@ export class Stage {
     const marks = this.places(position);
     const { shares } = this.overlays[this.ring];
     if (shares) shares(moment).forEach((share, agent) => isAlive(this.episode, agent, moment) && paintShare(this.context, marks[agent], share, look.value));
+    this.paintReach(marks[this.chosen.value], moment);
     paintFocus(this.context, marks[this.chosen.value], look.value);
+  }
+
+  /** How far the agent that is looked at can reach. */
+  paintReach({ x, y }, moment) {
+    const { reach } = this.episode.scene;
+    const agent = this.chosen.value;
+    if (!reach || !isAlive(this.episode, agent, moment)) return;
+    const radius = reach.data[moment * this.episode.agents.length + agent] * this.view.scale;
+    if (radius > 0) paintRing(this.context, { x, y, radius }, look.value.muted);
   }
 
   /** Where agents are on the canvas, and how large the marks are that stand there. */

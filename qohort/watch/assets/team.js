@@ -1,7 +1,7 @@
 // The team at one moment: who does what, and how the value of the whole is made up of it.
 
 import { el, figure, write } from "./text.js";
-import { isAlive, takenAt, valueName, valueTaken } from "./values.js";
+import { isAlive, restName, takenAt, valueName, valueTaken } from "./values.js";
 
 export class Team {
   constructor(episode, clock, chosen) {
@@ -11,7 +11,7 @@ export class Team {
     [this.most, this.signed] = this.mixed ? this.extent() : [1, false];
     const heads = ["Agent", "does", valueName(episode), ...(this.mixed ? ["weight", "weight × Q"] : [])];
     this.rows = episode.agents.map((name, agent) => this.row(name, agent));
-    this.sums = this.mixed ? [this.sum(joint.linear ? "c(s)" : "the rest"), this.sum("Q_tot")] : [];
+    this.sums = this.mixed ? [this.sum(restName(episode)), this.sum("Q_tot")] : [];
     this.title = el("h3", {}, "Now");
     const table = el(
       "table",

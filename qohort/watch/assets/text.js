@@ -23,9 +23,9 @@ export function write(node, text) {
 export function figure(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size < 0.0005 ? 2 : 3;
-  const text = size.toFixed(digits);
-  return (value < 0 && Number(text) !== 0 ? MINUS : "") + text;
+  if (size < 0.0005) return "0";
+  const text = size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+  return (value < 0 ? MINUS : "") + text;
 }
 
 /** 12345 as 12,345. */

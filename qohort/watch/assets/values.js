@@ -10,6 +10,11 @@ export function takenAt({ agents, chosen, length }, agent, step) {
   return step < length ? chosen.data[step * agents.length + agent] : -1;
 }
 
+/** What Q_tot is made of besides the agents. */
+export function restName({ joint }) {
+  return joint.linear ? "c(s)" : "the rest";
+}
+
 export function isAlive({ agents, alive, length }, agent, moment) {
   return Boolean(alive.data[Math.min(moment, length) * agents.length + agent]);
 }

@@ -3,15 +3,17 @@
 import { look } from "./colours.js";
 import { figure } from "./text.js";
 import { Track } from "./track.js";
-import { valueTaken } from "./values.js";
+import { restName, valueTaken } from "./values.js";
 
-const HEIGHT = 150;
+const HEIGHT = 156;
+const DASHES = { expected: [], rest: [2, 4], came: [6, 4] };
 const REWARDS = 0.26;
 
 /** The least and the greatest number that is drawn of these episodes: one scale for all of them. */
 export function extent(episodes) {
   const arrays = episodes.flatMap(({ joint, returns, values, outputs }) => [
     ...(returns ? [returns.data] : []),
+    ...(joint.rest ? [joint.rest.data] : []),
     ...(joint.q_tot ? [joint.q_tot.data] : outputs === "utilities" ? [values.data] : []),
   ]);
   const finite = arrays.flatMap((data) => Array.from(data).filter(Number.isFinite));
@@ -24,17 +26,23 @@ export class Worth {
     this.each = !episode.joint.q_tot || episode.joint.q_tot.shape[1] > 1;
     this.expects = episode.outputs === "utilities";
     this.name = this.each ? "Q" : "Q_tot";
+    this.parts = [
+      ...(this.expects ? [{ name: this.name, key: "expected", at: (step) => this.expected(step) }] : []),
+      ...(episode.joint.rest ? [{ name: restName(episode), key: "rest", at: (step) => episode.joint.rest.data[step] }] : []),
+      { name: "came", key: "came", at: (step) => this.of(episode.returns, step) },
+      { name: "reward", key: "gain", at: (step) => this.of(episode.rewards, step) },
+    ];
     this.track = new Track({
       title: this.expects ? "Expected, and what came" : "What came",
-      note: `${this.expects ? `${this.name}: what was done was taken to be worth. ` : ""}Came: the discounted rewards that followed.`,
-      rows: [...(this.expects ? [this.name] : []), "came", "reward"],
+      note: `${this.expects ? `${this.name}: what the network took the team's step to be worth. ` : ""}Came: the discounted rewards that followed.`,
+      rows: this.parts.map(({ name }) => name),
       height: HEIGHT,
       clock,
       paint: (context, width, height) => this.paint(context, width, height),
       describe: "Line chart over time: the value expected, the return that followed, and bars with the rewards",
     });
     this.root = this.track.root;
-    this.track.names.slice(-3).forEach((name, row, { length }) => name.classList.add("key", ["expected", "came", "gain"][row + 3 - length]));
+    this.track.names.forEach((name, row) => name.classList.add("key", this.parts[row].key));
     clock.position.watch(() => this.show());
     chosen.watch(() => this.each && this.renew());
   }
@@ -52,14 +60,6 @@ export class Worth {
     return this.episode.joint.q_tot.data[step];
   }
 
-  came(step) {
-    return this.of(this.episode.returns, step);
-  }
-
-  reward(step) {
-    return this.of(this.episode.rewards, step);
-  }
-
   /** One number for the team: of single agents' numbers, that of the agent that is looked at. */
   of(array, step) {
     if (!array) return NaN;
@@ -74,8 +74,9 @@ export class Worth {
     const x = (step) => ((step + 0.5) / Math.max(this.clock.length, 1)) * width;
     const y = (value) => 8 + (1 - (value - least) / (most - least)) * (tall - 8);
     this.grid(context, width, y, least, most);
-    this.line(context, steps, x, (step) => y(this.came(step)), look.value.came, [6, 4]);
-    this.line(context, steps, x, (step) => y(this.expected(step)), look.value.expected, []);
+    for (const { key, at } of this.parts.filter((part) => part.key in DASHES).reverse()) {
+      this.line(context, steps, x, (step) => y(at(step)), look.value[key], DASHES[key]);
+    }
     this.ticks(context, y, least, most);
     this.bars(context, width, tall + 8, height);
   }
@@ -112,7 +113,7 @@ export class Worth {
 
   bars(context, width, top, height) {
     const { length } = this.episode;
-    const rewards = Array.from({ length }, (_, step) => this.reward(step));
+    const rewards = Array.from({ length }, (_, step) => this.of(this.episode.rewards, step));
     const most = Math.max(1e-9, ...rewards.map(Math.abs));
     const below = rewards.some((reward) => reward < 0);
     const zero = below ? (top + height) / 2 : height - 1;
@@ -131,8 +132,7 @@ export class Worth {
     const moment = this.clock.moment;
     if (moment === this.shown) return;
     this.shown = moment;
-    const values = [...(this.expects ? [this.expected(moment)] : []), this.came(moment), this.reward(moment)];
-    this.track.show(values.map((value) => (moment < this.episode.length ? figure(value) : "")));
+    this.track.show(this.parts.map(({ at }) => (moment < this.episode.length ? figure(at(moment)) : "")));
   }
 }
 
