@@ -190,30 +190,33 @@ def load_arrays(
     folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
 ) -> tuple[AbstractTeam, dict[str, Any]]:
     """The weights of a team and the counters of the checkpoint they come from."""
-    tree, counters = _loaded(folder, config, spec, seed=seed, which=which)
-    return tree if which == "best" else config.algorithm.team_of(tree), counters
+    if which not in ("best", "last"):
+        raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
+    if which == "last":
+        learner, counters = load_learner(folder, config, spec, seed=seed)
+        return config.algorithm.team_of(learner), counters
+    return _load(folder, config, spec, seed=seed, part="best")
 
 
 def load_learner(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int) -> tuple[Learner, dict[str, Any]]:
-    """Everything that learning changed, as it was saved last, and the counters of that checkpoint."""
-    return _loaded(folder, config, spec, seed=seed, which="last")
+    """All that learning had changed when the newest checkpoint was made, and its counters."""
+    return _load(folder, config, spec, seed=seed, part="train.learner")
 
 
-def _loaded(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which) -> tuple[Any, dict[str, Any]]:
-    """The best team, or the newest learner."""
-    if which not in ("best", "last"):
-        raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
+def _load(
+    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, part: Literal["best", "train.learner"]
+) -> tuple[Any, dict[str, Any]]:
     groups = groups_in(folder)
     known = {config.run.seed + index for index in range(config.run.seeds)}.union(*groups)
     if seed not in known:
         raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, sorted(known)))}.")
     group = next((group for group in groups if seed in group), (seed,))
     stacked = is_stacked(group, config.run.together)
-    learner = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
-    like = config.algorithm.team_of(learner) if which == "best" else learner
+    like = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
+    if part == "best":
+        like = config.algorithm.team_of(like)
     if stacked:
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(group), *leaf.shape), leaf.dtype), like)
-    part = "best" if which == "best" else "train.learner"
     loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
     tree = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
     return tree, loaded.counters
