@@ -32,7 +32,6 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.joint import per_row, pick
 from qohort.algorithms.optimiser import Optimiser
-from qohort.algorithms.targets import discount_of
 from qohort.errors import QohortError
 from qohort.estimators import policies, returns
 from qohort.estimators.counterfactual import counterfactual_advantage
@@ -216,7 +215,15 @@ class MAAC(AbstractAlgorithm):
         if self.normalise_rewards:
             reward = rewards.normalised(reward)
         reward = jnp.broadcast_to(reward, value.shape)
-        discount = discount_of(window, value, gamma=self.gamma, bootstrap_time_limit=self.bootstrap_time_limit)
+        discount, _ = returns.outlook(
+            window.first,
+            window.terminated,
+            window.truncated,
+            window.valid,
+            gamma=self.gamma,
+            bootstrap_time_limit=self.bootstrap_time_limit,
+        )
+        discount = jnp.broadcast_to(discount[..., None], value.shape)
         if self.entropy_discount:
             return jax.lax.stop_gradient(returns.one_step(reward, discount, value - log_pi))
         return jax.lax.stop_gradient(returns.one_step(reward, discount, value) - log_pi)

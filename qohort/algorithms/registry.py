@@ -8,6 +8,7 @@ from qohort.algorithms import qtran, weighted_qmix
 from qohort.algorithms.coma_presets import coma
 from qohort.algorithms.maac_presets import maac
 from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.ppo_presets import PPO_METHODS
 from qohort.algorithms.presets import decomposition, paper_qplex, qatten_on
 from qohort.algorithms.replay_free_presets import replay_free
 from qohort.errors import QohortError
@@ -65,6 +66,7 @@ METHODS: dict[str, Method] = {
     "cw-qmix": weighted_qmix.CENTRAL,
     "coma": coma(),
     "maac": maac(),
+    **PPO_METHODS,
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}

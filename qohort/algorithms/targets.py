@@ -65,13 +65,20 @@ def evidence_of(
     td_lambda: float,
     n: int,
 ) -> Evidence:
-    """Lay out a window: in this file, and only here, time flags become what may be looked at."""
+    """Lay out a window."""
     value_next = joint(NEXT, greedy[NEXT])
-    decided = window.valid[1:] & ~window.first[1:-1]
-    connected = jnp.concatenate([decided, jnp.zeros_like(window.valid[:1])])
+    discount, connected = returns.outlook(
+        window.first,
+        window.terminated,
+        window.truncated,
+        window.valid,
+        gamma=gamma,
+        bootstrap_time_limit=bootstrap_time_limit,
+    )
+    discount = discount.astype(value_next.dtype)
     return Evidence(
         reward=jnp.broadcast_to(reward, value_next.shape),
-        discount=discount_of(window, value_next, gamma=gamma, bootstrap_time_limit=bootstrap_time_limit),
+        discount=jnp.broadcast_to(discount[..., None], value_next.shape),
         value_next=value_next,
         connected=jnp.broadcast_to(connected[..., None], value_next.shape),
         actions=window.actions,
@@ -80,15 +87,6 @@ def evidence_of(
         td_lambda=td_lambda,
         n=n,
     )
-
-
-def discount_of(
-    window: Window, value_next: Float[Array, "T B M"], *, gamma: float, bootstrap_time_limit: bool
-) -> Float[Array, "T B M"]:
-    """γ, or 0 after a step beyond which nothing counts; in the shape and type of the values that follow."""
-    ends = window.terminated | (window.truncated & (not bootstrap_time_limit))
-    discount = jnp.where(ends, 0.0, gamma).astype(value_next.dtype)
-    return jnp.broadcast_to(discount[..., None], value_next.shape)
 
 
 def _one_step(e: Evidence) -> Float[Array, "T B M"]:

@@ -108,6 +108,11 @@ class LoadedTeam:
 
     def agent(self, which: int | str) -> "LoadedAgent":
         """One agent alone, by its position or name; it sees nothing of the others."""
+        if self.network.talks:
+            raise QohortError(
+                "The agents of this team send each other messages, so none of them can act alone; "
+                "let the whole team act with `team.act`."
+            )
         if isinstance(which, str) and which not in self.spec.agents:
             raise QohortError(f"There is no agent named {which!r}; there are {', '.join(self.spec.agents)}.")
         index = self.spec.agents.index(which) if isinstance(which, str) else which

@@ -14,7 +14,7 @@ from qohort.networks.base import View
 from qohort.networks.counterfactual import CounterfactualCritic
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.fresh import Fresh
-from tests.algorithms.test_admission import BATCH, SPEC, window_of
+from tests.algorithms.cases import BATCH, SPEC, window_of
 
 SMALL = COMA(team=FeedForward(hidden=8), critic=CounterfactualCritic(hidden=8))
 LOGITS = jnp.log(jnp.array([[1.0, 2.0, 1.0]]))

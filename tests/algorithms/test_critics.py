@@ -29,6 +29,10 @@ class Fixed(AbstractTeam):
 
     utilities: Float[Array, "N A"]
 
+    @property
+    def talks(self) -> bool:
+        return False
+
     def initial(self, batch: int) -> Carry:
         return ()
 

@@ -29,6 +29,7 @@ FAULTY = ("--steps", "200", "--eval-every", "200", "--eval-episodes", "4", "--ab
         (["train", "--steps", "5"], "lacks an algorithm and a world"),
         ([*TRAIN, "--preset", "papr"], "no preset of qmix named 'papr'. Did you mean 'paper'?"),
         ([*TRAIN, "--preset"], "--preset"),
+        ([*TRAIN, "--team", "talkin"], "no team network named 'talkin'. Did you mean 'talking'?"),
         ([*TRAIN, "--stepz", "5"], "--stepz"),
         ([*TRAIN, "--steps", "many"], "--steps"),
         ([*TRAIN, "--steps", "-5"], "--steps is -5; it must be at least 1"),
