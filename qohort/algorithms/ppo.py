@@ -19,7 +19,7 @@ step later; the moments of targets are taken over the rows that count; no frames
 import dataclasses
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -68,6 +68,8 @@ class PPOLearner(eqx.Module):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PPO(AbstractAlgorithm):
     """A policy and a critic, from fresh play; the defaults are those of Yu et al."""
+
+    outputs: ClassVar[Literal["utilities", "logits"]] = "logits"
 
     team: TeamConfig | AbstractTeamConfig = Normalised()
     """The actors' network; its values are logits."""
