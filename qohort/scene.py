@@ -219,6 +219,7 @@ def sound(scene: Scene) -> Bool[Array, ""]:
                 faults.append(jnp.any(layer.visible & ((layer.which < 0) | (layer.which >= len(layer.texts)))))
         faults += [jnp.any(layer.visible & ((tone < 0) | (tone >= len(Tone)))) for tone in tones]
         faults += [jnp.any(layer.visible & ~jnp.isfinite(x.reshape(len(x), -1)).all(axis=1)) for x in numbers]
+    faults += [~jnp.isfinite(x).all() for x in (scene.agents, scene.reach) if x is not None]
     return ~jnp.any(jnp.stack(faults))
 
 

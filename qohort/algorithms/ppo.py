@@ -281,9 +281,12 @@ class PPO(AbstractAlgorithm):
         looked = {**looked, "grad_norm": norm, "critic_grad_norm": critic_norm}
         return (Params(team, critic), (of_team, of_critic), moments), looked
 
+    def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        return reduced(reward, self.reward_reduction)
+
     def _rewards(self, window: Window) -> Float[Array, "T B N"]:
         """What each agent is paid."""
-        return jnp.broadcast_to(reduced(window.reward, self.reward_reduction), window.actions.shape)
+        return jnp.broadcast_to(self.team_reward(window.reward), window.actions.shape)
 
     def _cost(self, error: Float[Array, "L C N"]) -> Float[Array, "L C N"]:
         return 0.5 * error**2 if self.huber is None else optax.losses.huber_loss(error, delta=self.huber)

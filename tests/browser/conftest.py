@@ -33,7 +33,7 @@ def _missing(what: str) -> None:
     pytest.skip(sentence)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> "Iterator[Browser]":
     try:
         from playwright.sync_api import sync_playwright

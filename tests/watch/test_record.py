@@ -1,9 +1,12 @@
 """What a page is told of an episode is what happened in it."""
 
+import jax
 import numpy as np
 import pytest
 
+from qohort.envs import make
 from qohort.mixers import QMIX, Independent, Qatten
+from qohort.scene import Circles
 from qohort.watch.page import page, script
 from qohort.watch.record import record
 from tests.watch.unpacked import array_of, header_of
@@ -79,3 +82,25 @@ def test_a_page_is_one_script_whose_names_differ():
         if line.startswith(("const ", "let ", "function ", "async function ", "class "))
     ]
     assert len(names) == len({*names})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["games/relay", "foraging/8x8-2p-2f-coop", "pursuit/stag-hunt", "particles/treasure", "particles/rover-tower"],
+)
+def test_agents_are_where_their_marks_are(name):
+    env = make(name)
+    scene = jax.jit(lambda key: env.scene(env.snapshot(env.reset(key))))(jax.random.key(0))
+    assert scene is not None
+    assert scene.agents is not None
+    assert scene.agents.shape == (env.spec.n_agents, 2)
+    filled = [layer.centre[layer.fill > 0] for layer in scene.layers if isinstance(layer, Circles)]
+    marks = np.concatenate([np.asarray(centres) for centres in filled])
+    for place in np.asarray(scene.agents):
+        assert np.abs(marks - place).max(axis=1).min() < 1e-5
+
+
+def test_agents_of_a_battle_can_be_pointed_at():
+    env = make("battle/2s3z")
+    scene = jax.eval_shape(lambda key: env.scene(env.snapshot(env.reset(key))), jax.random.key(0))
+    assert (scene.agents.shape, scene.reach.shape) == ((5, 2), (5,))

@@ -67,7 +67,8 @@ export function leftOut({ layers }, [left, bottom, right, top], moment) {
       if (!layer.visible.data[row(layer.visible) * layer.count + mark]) continue;
       const at = 2 * (row(layer.at) * layer.count + mark);
       const [x, y] = [layer.at.data[at], layer.at.data[at + 1]];
-      if (x < left || x > right || y < bottom || y > top) texts.push(layer.texts[layer.which.data[row(layer.which) * layer.count + mark]]);
+      if (x < left || x > right || y < bottom || y > top)
+        texts.push(layer.texts[layer.which.data[row(layer.which) * layer.count + mark]]);
     }
   }
   return texts.filter(Boolean).join(" · ");

@@ -10,9 +10,16 @@ export class Choices {
     this.rows = episode.actions.map((name) => this.row(name));
     this.list = el("ul", { class: "choices" }, ...this.rows.map(({ root }) => root));
     this.closed = el("p", { class: "note" });
-    const box = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Actions of the chosen agent" }, this.list);
+    const box = el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "group", "aria-label": "Actions of the chosen agent" },
+      this.list,
+    );
     this.root = el("section", { class: "card" }, this.title, box, this.closed);
-    this.gap = usualGap(episode, episode.agents.map((_, agent) => agent));
+    this.gap = usualGap(
+      episode,
+      episode.agents.map((_, agent) => agent),
+    );
     clock.position.watch(() => this.show());
     chosen.watch(() => this.show(true));
   }
@@ -23,7 +30,13 @@ export class Choices {
     const taken = el("span", { class: "taken", "aria-hidden": "true" });
     const label = el("span", { class: "action" }, name);
     const said = el("span", { class: "unseen" });
-    return { root: el("li", {}, taken, label, said, el("span", { class: "rail" }, fill), value), fill, value, taken, said };
+    return {
+      root: el("li", {}, taken, label, said, el("span", { class: "rail" }, fill), value),
+      fill,
+      value,
+      taken,
+      said,
+    };
   }
 
   /** The length of an action's bar: its probability, or how near to the best its value is. */

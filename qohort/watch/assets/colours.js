@@ -3,7 +3,19 @@
 import { Signal } from "./signal.js";
 
 const TONES = [
-  "paper", "ground", "wall", "faint", "muted", "ink", "ours", "theirs", "third", "good", "shield", "accent", "glow",
+  "paper",
+  "ground",
+  "wall",
+  "faint",
+  "muted",
+  "ink",
+  "ours",
+  "theirs",
+  "third",
+  "good",
+  "shield",
+  "accent",
+  "glow",
 ];
 const ACTIONS = 7;
 const STEPS = 64;
@@ -57,7 +69,12 @@ function readLook() {
 
 /** Colours from least to most, darker (on dark pages lighter) all the way. */
 function ramp(anchors) {
-  const parsed = anchors.map((colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number));
+  const parsed = anchors.map((colour) =>
+    colour
+      .match(/[\d.]+/g)
+      .slice(0, 3)
+      .map(Number),
+  );
   return Array.from({ length: STEPS }, (_, index) => {
     const place = (index / (STEPS - 1)) * (parsed.length - 1);
     const from = Math.min(Math.floor(place), parsed.length - 2);

@@ -37,7 +37,9 @@ class Cut {
 
 /** Whether a layer is the same at every moment. */
 export function isStill(layer) {
-  return Object.values(layer).every((part) => part === null || typeof part !== "object" || !("data" in part) || part.still);
+  return Object.values(layer).every(
+    (part) => part === null || typeof part !== "object" || !("data" in part) || part.still,
+  );
 }
 
 /** Paint one layer; `view` maps the world's places to pixels. */

@@ -21,7 +21,9 @@ export function follow(status, step, show) {
         await show(await answer.text());
       }
       const done = goal !== null && newest >= goal;
-      tell(done ? `Trained for ${count(newest)} steps.` : `Following: step ${count(newest)} of ${count(goal ?? newest)}.`);
+      tell(
+        done ? `Trained for ${count(newest)} steps.` : `Following: step ${count(newest)} of ${count(goal ?? newest)}.`,
+      );
       if (!done) setTimeout(ask, PATIENCE);
     } catch {
       tell("The server does not answer any more; this is the last that it told.");

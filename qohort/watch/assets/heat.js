@@ -13,7 +13,18 @@ const HATCH = 5;
  * and `out(row, step)`, who takes no part any more, strokes over the colour.
  */
 export class Heat {
-  constructor({ rows, steps, clock, value, colour = value, range, taken = () => false, out = () => false, more = () => {}, ...frame }) {
+  constructor({
+    rows,
+    steps,
+    clock,
+    value,
+    colour = value,
+    range,
+    taken = () => false,
+    out = () => false,
+    more = () => {},
+    ...frame
+  }) {
     Object.assign(this, { rows, steps, clock, value, colour, range, taken, out, more });
     const paint = (context, width, height) => this.paint(context, width, height);
     this.track = new Track({ ...frame, rows, clock, height: rows.length * rowHeight(rows.length), paint });

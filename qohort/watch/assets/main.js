@@ -24,7 +24,11 @@ function show(episodes) {
   shown?.clock.pause();
   $("runs").replaceChildren();
   $("runs").classList.toggle("two", episodes.length > 1);
-  const shared = { titled: episodes.length > 1, close: closeUp(episodes.map(({ scene }) => scene)), scale: extent(episodes) };
+  const shared = {
+    titled: episodes.length > 1,
+    close: closeUp(episodes.map(({ scene }) => scene)),
+    scale: extent(episodes),
+  };
   const runs = episodes.map((episode) => new Run(episode, clock, chosen, shared));
   $("runs").append(...runs.map(({ root }) => root));
   $("transport").replaceChildren(...transport(clock));
@@ -37,7 +41,13 @@ function show(episodes) {
     get agent() {
       return chosen.value;
     },
-    keys: keys({ clock, chosen, agents: episodes[0].agents.length, rings: () => turn(runs), help: () => $("keys").showModal() }),
+    keys: keys({
+      clock,
+      chosen,
+      agents: episodes[0].agents.length,
+      rings: () => turn(runs),
+      help: () => $("keys").showModal(),
+    }),
   };
   const speak = () => {
     if (!clock.playing.value) write($("spoken"), runs[0].said());

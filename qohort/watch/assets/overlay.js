@@ -55,11 +55,19 @@ export function paintRing(context, { x, y, radius }, colour) {
 export function paintFocus(context, { x, y, radius }, colours) {
   const half = radius + GAP + WIDTH + 3;
   const arm = Math.max(5, half / 2.5);
-  for (const [colour, width] of [[colours.card, 5], [colours.ink, 2.25]]) {
+  for (const [colour, width] of [
+    [colours.card, 5],
+    [colours.ink, 2.25],
+  ]) {
     context.strokeStyle = colour;
     context.lineWidth = width;
     context.beginPath();
-    for (const [dx, dy] of [[1, 1], [1, -1], [-1, 1], [-1, -1]]) {
+    for (const [dx, dy] of [
+      [1, 1],
+      [1, -1],
+      [-1, 1],
+      [-1, -1],
+    ]) {
       context.moveTo(x + dx * half, y + dy * (half - arm));
       context.lineTo(x + dx * half, y + dy * half);
       context.lineTo(x + dx * (half - arm), y + dy * half);

@@ -4,7 +4,20 @@ import { look } from "./colours.js";
 import { rowHeight, Track } from "./track.js";
 import { takenAt } from "./values.js";
 
-const WAYS = { north: "↑", south: "↓", east: "→", west: "←", up: "↑", down: "↓", right: "→", left: "←", ahead: "→", stop: "■", stay: "■", wait: "■" };
+const WAYS = {
+  north: "↑",
+  south: "↓",
+  east: "→",
+  west: "←",
+  up: "↑",
+  down: "↓",
+  right: "→",
+  left: "←",
+  ahead: "→",
+  stop: "■",
+  stay: "■",
+  wait: "■",
+};
 /** What a sign needs beside it. */
 const MARGIN = 3;
 
@@ -18,7 +31,15 @@ function sign(name) {
   const words = name.split(/[\s_-]+/);
   const way = words.map((word) => WAYS[word.toLowerCase()]).find(Boolean);
   const number = name.match(/\d+$/);
-  return way ?? (number ? number[0] : words.map((word) => word[0]).join("").slice(0, 2));
+  return (
+    way ??
+    (number
+      ? number[0]
+      : words
+          .map((word) => word[0])
+          .join("")
+          .slice(0, 2))
+  );
 }
 
 export class Ribbon {
@@ -43,7 +64,9 @@ export class Ribbon {
 
   legend() {
     const { actions, idle } = this.episode;
-    const shown = actions.map((name, action) => (action === idle ? null : `${this.signs[action]} ${name}`)).filter(Boolean);
+    const shown = actions
+      .map((name, action) => (action === idle ? null : `${this.signs[action]} ${name}`))
+      .filter(Boolean);
     return shown.length <= 12 ? shown.join("  ·  ") : "";
   }
 
@@ -70,7 +93,8 @@ export class Ribbon {
     const { idle } = this.episode;
     if (action === idle) return;
     const colours = look.value.actions;
-    context.fillStyle = colours[(idle === null || action < idle ? action : action + colours.length - 1) % colours.length];
+    context.fillStyle =
+      colours[(idle === null || action < idle ? action : action + colours.length - 1) % colours.length];
     context.fillRect(x, y, Math.max(wide - 0.75, 1), high - (high > 8 ? 1 : 0));
     if (small < 7 || wide < context.measureText(this.signs[action]).width + MARGIN) return;
     context.fillStyle = look.value.ink;

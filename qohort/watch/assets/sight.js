@@ -15,12 +15,27 @@ export class Sight {
     this.body = el("tbody");
     this.zeros = el("input", { type: "checkbox", checked: true, onchange: () => this.show(true) });
     const option = el("label", { class: "option" }, this.zeros, " leave out what is 0");
-    const table = el("table", { class: "sight" }, el("caption", { class: "unseen" }, "What is seen"), el("thead", {}, this.head), this.body);
+    const table = el(
+      "table",
+      { class: "sight" },
+      el("caption", { class: "unseen" }, "What is seen"),
+      el("thead", {}, this.head),
+      this.body,
+    );
     const label = wide ? "What agents see" : "What the chosen agent sees";
-    this.box = el("div", { class: wide ? "scroll tall" : "scroll", tabindex: "0", role: "group", "aria-label": label }, table);
+    this.box = el(
+      "div",
+      { class: wide ? "scroll tall" : "scroll", tabindex: "0", role: "group", "aria-label": label },
+      table,
+    );
     this.title = el(wide ? "h3" : "summary", {}, label);
-    const parts = [this.title, ...(episode.seen.missing ? [el("p", { class: "note" }, episode.seen.missing)] : [option, this.box])];
-    this.root = wide ? el("section", { class: "card" }, ...parts) : el("details", { class: "card", open: window.innerWidth >= ROOMY, ontoggle: () => this.show(true) }, ...parts);
+    const parts = [
+      this.title,
+      ...(episode.seen.missing ? [el("p", { class: "note" }, episode.seen.missing)] : [option, this.box]),
+    ];
+    this.root = wide
+      ? el("section", { class: "card" }, ...parts)
+      : el("details", { class: "card", open: window.innerWidth >= ROOMY, ontoggle: () => this.show(true) }, ...parts);
     if (episode.seen.missing) return;
     this.rows = episode.seen.names.map((name) => this.row(name));
     this.body.append(...this.rows.map(({ root }) => root));
@@ -64,7 +79,20 @@ export class Sight {
   name() {
     const { agents } = this.episode;
     if (!this.wide) write(this.title, `What ${agents[this.chosen.value]} sees`);
-    const pick = (agent) => el("button", { type: "button", class: "agent", "aria-pressed": String(agent === this.chosen.value), onclick: () => this.chosen.set(agent) }, agents[agent]);
-    this.head.replaceChildren(el("th", { scope: "col" }, "feature"), ...this.columns.map((agent) => el("th", { scope: "col", class: "number" }, this.wide ? pick(agent) : "value")));
+    const pick = (agent) =>
+      el(
+        "button",
+        {
+          type: "button",
+          class: "agent",
+          "aria-pressed": String(agent === this.chosen.value),
+          onclick: () => this.chosen.set(agent),
+        },
+        agents[agent],
+      );
+    this.head.replaceChildren(
+      el("th", { scope: "col" }, "feature"),
+      ...this.columns.map((agent) => el("th", { scope: "col", class: "number" }, this.wide ? pick(agent) : "value")),
+    );
   }
 }

@@ -26,7 +26,11 @@ export class Stage {
     const legend = el("p", { class: "note" }, episode.scene.note);
     this.close = close;
     this.near = Boolean(this.close);
-    this.zoom = el("button", { type: "button", "aria-pressed": String(this.near), onclick: () => this.approach(!this.near) }, "close up");
+    this.zoom = el(
+      "button",
+      { type: "button", "aria-pressed": String(this.near), onclick: () => this.approach(!this.near) },
+      "close up",
+    );
     this.beside = el("p", { class: "beside" });
     const tools = [...(this.close ? [this.zoom] : []), ...(this.overlays.length > 1 ? [this.rings] : [])];
     const head = tools.length ? [el("div", { class: "stage-tools" }, this.beside, ...tools)] : [];
@@ -89,7 +93,11 @@ export class Stage {
     write(this.beside, this.near ? leftOut(this.episode.scene, this.close, moment) : "");
     const marks = this.places(position);
     const { shares } = this.overlays[this.ring];
-    if (shares) shares(moment).forEach((share, agent) => isAlive(this.episode, agent, moment) && paintShare(this.context, marks[agent], share, look.value));
+    if (shares)
+      shares(moment).forEach(
+        (share, agent) =>
+          isAlive(this.episode, agent, moment) && paintShare(this.context, marks[agent], share, look.value),
+      );
     this.paintReach(marks[this.chosen.value], moment);
     paintFocus(this.context, marks[this.chosen.value], look.value);
   }

@@ -1,7 +1,7 @@
 // The team at one moment: who does what, and how the value of the whole is made up of it.
 
 import { el, figure, write } from "./text.js";
-import { isAlive, restName, takenAt, valueName, valueTaken } from "./values.js";
+import { isAlive, partOf, restName, takenAt, valueName, valueTaken, weightOf } from "./values.js";
 
 export class Team {
   constructor(episode, clock, chosen) {
@@ -17,22 +17,39 @@ export class Team {
       "table",
       { class: "team" },
       el("caption", { class: "unseen" }, "The team at this moment"),
-      el("thead", {}, el("tr", {}, ...heads.map((head, place) => el("th", { scope: "col", class: place > 1 && "number" }, head)))),
+      el(
+        "thead",
+        {},
+        el("tr", {}, ...heads.map((head, place) => el("th", { scope: "col", class: place > 1 && "number" }, head))),
+      ),
       el("tbody", {}, ...this.rows.map(({ root }) => root)),
       el("tfoot", {}, ...this.sums.map(({ root }) => root)),
     );
     const missing = joint.missing ? [el("p", { class: "note" }, joint.missing)] : [];
-    const box = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The team, agent by agent" }, table);
+    const box = el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "group", "aria-label": "The team, agent by agent" },
+      table,
+    );
     this.root = el("section", { class: "card" }, this.title, box, ...missing);
     clock.position.watch(() => this.show());
     chosen.watch((agent) => this.mark(agent));
   }
 
   row(name, agent) {
-    const button = el("button", { type: "button", class: "agent", "aria-pressed": "false", onclick: () => this.chosen.set(agent) }, name);
+    const button = el(
+      "button",
+      { type: "button", class: "agent", "aria-pressed": "false", onclick: () => this.chosen.set(agent) },
+      name,
+    );
     const cells = { does: el("td", { class: "does" }), value: el("td", { class: "number" }) };
     if (this.mixed) Object.assign(cells, { weight: el("td", { class: "number" }), part: bar(this.signed) });
-    const root = el("tr", { onclick: () => this.chosen.set(agent) }, el("th", { scope: "row" }, button), ...Object.values(cells).map((cell) => cell.root ?? cell));
+    const root = el(
+      "tr",
+      { onclick: () => this.chosen.set(agent) },
+      el("th", { scope: "row" }, button),
+      ...Object.values(cells).map((cell) => cell.root ?? cell),
+    );
     return { root, button, ...cells };
   }
 
@@ -46,12 +63,9 @@ export class Team {
   extent() {
     const { joint, agents, length } = this.episode;
     const parts = [...joint.q_tot.data, ...joint.rest.data];
-    for (let step = 0; step < length; step++) parts.push(...agents.map((_, agent) => this.part(agent, step)));
+    for (let step = 0; step < length; step++)
+      parts.push(...agents.map((_, agent) => partOf(this.episode, agent, step)));
     return [parts.reduce((most, part) => Math.max(most, Math.abs(part)), 1e-9), parts.some((part) => part < 0)];
-  }
-
-  part(agent, step) {
-    return this.episode.joint.slopes.data[step * this.episode.agents.length + agent] * valueTaken(this.episode, agent, step);
   }
 
   show() {
@@ -59,16 +73,19 @@ export class Team {
     const moment = Math.min(this.clock.moment, episode.length);
     if (moment === this.shown) return;
     this.shown = moment;
-    write(this.title, moment < episode.length ? `Step ${moment + 1} of ${episode.length}` : `After ${episode.length} steps`);
+    write(
+      this.title,
+      moment < episode.length ? `Step ${moment + 1} of ${episode.length}` : `After ${episode.length} steps`,
+    );
     this.rows.forEach(({ root, does, value, weight, part }, agent) => {
       const alive = isAlive(episode, agent, moment);
       root.classList.toggle("out", !alive);
-      write(does, alive ? episode.actions[takenAt(episode, agent, moment)] ?? "–" : "out");
+      write(does, alive ? (episode.actions[takenAt(episode, agent, moment)] ?? "–") : "out");
       write(value, figure(valueTaken(episode, agent, moment)));
       if (!this.mixed) return;
       const acts = moment < episode.length;
-      write(weight, acts ? figure(episode.joint.slopes.data[moment * episode.agents.length + agent]) : "–");
-      part.set(acts ? this.part(agent, moment) : NaN, this.most);
+      write(weight, acts ? figure(weightOf(episode, agent, moment)) : "–");
+      part.set(acts ? partOf(episode, agent, moment) : NaN, this.most);
     });
     if (!this.mixed) return;
     const of = ({ data }) => (moment < episode.length ? data[moment] : NaN);

@@ -9,7 +9,14 @@ const NAMED = 40;
 const FRAMED = 8;
 const LINE = 2;
 /** Heights of a row, by how many there are at most. */
-const HEIGHTS = [[6, 22], [12, 18], [20, 15], [NAMED, 13], [120, 6], [Infinity, 3]];
+const HEIGHTS = [
+  [6, 22],
+  [12, 18],
+  [20, 15],
+  [NAMED, 13],
+  [120, 6],
+  [Infinity, 3],
+];
 
 export function rowHeight(rows) {
   return HEIGHTS.find(([most]) => rows <= most)[1];

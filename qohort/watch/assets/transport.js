@@ -5,11 +5,17 @@ import { SPEEDS } from "./clock.js";
 import { el, write } from "./text.js";
 
 export function transport(clock) {
-  const button = (label, sign, act) => el("button", { type: "button", "aria-label": label, title: label, onclick: act }, sign);
+  const button = (label, sign, act) =>
+    el("button", { type: "button", "aria-label": label, title: label, onclick: act }, sign);
   const play = button("Play", "▶", () => clock.toggle());
   play.classList.add("play");
   const slider = el("input", {
-    type: "range", min: 0, max: clock.length, step: 1, value: 0, "aria-label": "Moment",
+    type: "range",
+    min: 0,
+    max: clock.length,
+    step: 1,
+    value: 0,
+    "aria-label": "Moment",
     oninput: () => {
       clock.pause();
       clock.seek(Number(slider.value));
@@ -33,7 +39,14 @@ export function transport(clock) {
     slider.setAttribute("aria-valuetext", text);
     write(place, text);
   });
-  return [button("Step back", "◂", () => clock.step(-1)), play, button("Step ahead", "▸", () => clock.step(1)), slider, place, speed];
+  return [
+    button("Step back", "◂", () => clock.step(-1)),
+    play,
+    button("Step ahead", "▸", () => clock.step(1)),
+    slider,
+    place,
+    speed,
+  ];
 }
 
 /** Keys for those who do not use a pointer; while one types or chooses, they are what they always are. */

@@ -31,9 +31,20 @@ export function valueTaken(episode, agent, step) {
   return action < 0 ? NaN : valueOf(episode, agent, action, step);
 }
 
+/** What an agent's value adds to that of the whole. */
+export function partOf(episode, agent, step) {
+  return weightOf(episode, agent, step) * valueTaken(episode, agent, step);
+}
+
+export function weightOf({ joint, agents }, agent, step) {
+  return joint.slopes.data[step * agents.length + agent];
+}
+
 /** The value of the best available action. */
 export function bestValue(episode, agent, moment) {
-  return Math.max(...episode.actions.map((_, action) => valueOf(episode, agent, action, moment)).filter(Number.isFinite));
+  return Math.max(
+    ...episode.actions.map((_, action) => valueOf(episode, agent, action, moment)).filter(Number.isFinite),
+  );
 }
 
 /** How far below the best the others are: nineteen of twenty that these agents have in an episode are nearer. */

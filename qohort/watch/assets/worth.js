@@ -28,7 +28,9 @@ export class Worth {
     this.name = this.each ? "Q" : "Q_tot";
     this.parts = [
       ...(this.expects ? [{ name: this.name, key: "expected", at: (step) => this.expected(step) }] : []),
-      ...(episode.joint.rest ? [{ name: restName(episode), key: "rest", at: (step) => episode.joint.rest.data[step] }] : []),
+      ...(episode.joint.rest
+        ? [{ name: restName(episode), key: "rest", at: (step) => episode.joint.rest.data[step] }]
+        : []),
       { name: "came", key: "came", at: (step) => this.of(episode.returns, step) },
       { name: "reward", key: "gain", at: (step) => this.of(episode.rewards, step) },
     ];
