@@ -6,6 +6,7 @@ import { followTheme, isDark, look, toggleTheme } from "./colours.js";
 import { follow } from "./follow.js";
 import { Run } from "./run.js";
 import { Signal } from "./signal.js";
+import { barScale } from "./team.js";
 import { clamp, write } from "./text.js";
 import { keys, transport } from "./transport.js";
 import { unpack } from "./unpack.js";
@@ -28,6 +29,7 @@ function show(episodes) {
     titled: episodes.length > 1,
     close: closeUp(episodes.map(({ scene }) => scene)),
     scale: extent(episodes),
+    bars: barScale(episodes),
   };
   const runs = episodes.map((episode) => new Run(episode, clock, chosen, shared));
   $("runs").append(...runs.map(({ root }) => root));

@@ -14,12 +14,12 @@ import { Worth } from "./worth.js";
 const LONGEST = 14;
 
 export class Run {
-  constructor(episode, clock, chosen, { titled, close, scale }) {
+  constructor(episode, clock, chosen, { titled, close, scale, bars }) {
     Object.assign(this, { episode, clock, chosen });
     this.stage = episode.scene ? new Stage(episode, clock, chosen, close) : null;
     const shown = this.stage ?? new Sight(episode, clock, chosen, { wide: true });
     const worth = new Worth(episode, clock, chosen, scale);
-    const now = [new Team(episode, clock, chosen), new Choices(episode, clock, chosen)];
+    const now = [new Team(episode, clock, chosen, bars), new Choices(episode, clock, chosen)];
     if (this.stage) now.push(new Sight(episode, clock, chosen, { wide: false }));
     const done = [new Ribbon(episode, clock, chosen), choiceStrip(this)];
     const [credit, heads] = [creditStrips(this), headStrips(this)];

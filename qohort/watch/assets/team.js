@@ -3,12 +3,29 @@
 import { el, figure, write } from "./text.js";
 import { isAlive, partOf, restName, takenAt, valueName, valueTaken, weightOf } from "./values.js";
 
+/** One length for the bars of all these episodes: the greatest part of anything in Q_tot, and whether some are negative. */
+export function barScale(episodes) {
+  const parts = episodes.flatMap((episode) => {
+    const { joint, agents, length } = episode;
+    if (!joint.slopes) return [];
+    const steps = [...Array(length).keys()];
+    return [
+      ...joint.q_tot.data,
+      ...joint.rest.data,
+      ...steps.flatMap((step) => agents.map((_, agent) => partOf(episode, agent, step))),
+    ];
+  });
+  return {
+    most: parts.reduce((most, part) => Math.max(most, Math.abs(part)), 1e-9),
+    signed: parts.some((part) => part < 0),
+  };
+}
+
 export class Team {
-  constructor(episode, clock, chosen) {
-    Object.assign(this, { episode, clock, chosen });
+  constructor(episode, clock, chosen, { most, signed }) {
+    Object.assign(this, { episode, clock, chosen, most, signed });
     const { joint } = episode;
     this.mixed = Boolean(joint.slopes);
-    [this.most, this.signed] = this.mixed ? this.extent() : [1, false];
     const heads = ["Agent", "does", valueName(episode), ...(this.mixed ? ["weight", "weight × Q"] : [])];
     this.rows = episode.agents.map((name, agent) => this.row(name, agent));
     this.sums = this.mixed ? [this.sum(restName(episode)), this.sum("Q_tot")] : [];
@@ -56,16 +73,6 @@ export class Team {
   sum(name) {
     const part = bar(this.signed);
     return { root: el("tr", {}, el("th", { scope: "row", colspan: "4" }, name), part.root), part };
-  }
-
-  /** The greatest part that anything has in the value of the whole, the length of the longest bar; and whether some are
-   * negative. */
-  extent() {
-    const { joint, agents, length } = this.episode;
-    const parts = [...joint.q_tot.data, ...joint.rest.data];
-    for (let step = 0; step < length; step++)
-      parts.push(...agents.map((_, agent) => partOf(this.episode, agent, step)));
-    return [parts.reduce((most, part) => Math.max(most, Math.abs(part)), 1e-9), parts.some((part) => part < 0)];
   }
 
   show() {
