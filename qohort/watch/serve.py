@@ -8,6 +8,7 @@ import threading
 import urllib.parse
 from http import HTTPStatus
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from qohort.errors import QohortError
 from qohort.report.episode import watch
@@ -20,6 +21,21 @@ from qohort.watch.record import record
 LOCAL = "127.0.0.1"
 
 
+@runtime_checkable
+class Shown(Protocol):
+    """What the server shows: an episode that may be replaced by a newer one."""
+
+    title: str
+    packed: bytes
+    step: int
+    """At which the team was saved."""
+    goal: int
+    """At which training ends."""
+
+    def refresh(self) -> None:
+        """Look for a newer one."""
+
+
 class Follower:
     """The newest episode of a run; played again when there is a newer checkpoint."""
 
@@ -29,7 +45,6 @@ class Follower:
         self._which: Which = which
         self._seed = config.run.seed if seed is None else seed
         self.goal = config.run.steps
-        """The step at which training ends."""
         self._turn = threading.Lock()
         self._path: Path | None = None
         self.title, self.packed, self.step = "", b"", -1
@@ -54,29 +69,29 @@ class Follower:
 class Handler(http.server.BaseHTTPRequestHandler):
     """`/` is the page; `/episode?after=STEP` is the newest episode, or nothing if that is of STEP."""
 
-    def __init__(self, follower: Follower, *arguments: object) -> None:
-        self._follower = follower
+    def __init__(self, shown: Shown, *arguments: object) -> None:
+        self._shown = shown
         http.server.BaseHTTPRequestHandler.__init__(self, *arguments)  # pyright: ignore[reportArgumentType]
 
     def do_GET(self) -> None:
         """Answer a browser."""
         address = urllib.parse.urlsplit(self.path)
-        follower = self._follower
+        shown = self._shown
         if address.path not in ("/", "/episode"):
             self._answer(HTTPStatus.NOT_FOUND, b"")
             return
         try:
-            follower.refresh()
+            shown.refresh()
         except QohortError as error:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error).encode())
             return
         if address.path == "/":
-            text = page(follower.title, [follower.packed], follow=True)
+            text = page(shown.title, [shown.packed], follow=True)
             self._answer(HTTPStatus.OK, text.encode(), kind="text/html; charset=utf-8")
-        elif urllib.parse.parse_qs(address.query).get("after") == [str(follower.step)]:
+        elif urllib.parse.parse_qs(address.query).get("after") == [str(shown.step)]:
             self._answer(HTTPStatus.NO_CONTENT, b"")
         else:
-            self._answer(HTTPStatus.OK, base64.b64encode(follower.packed))
+            self._answer(HTTPStatus.OK, base64.b64encode(shown.packed))
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  (the name that the server uses)
         """Say nothing of every request."""
@@ -86,16 +101,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Step", str(self._follower.step))
-        self.send_header("X-Goal", str(self._follower.goal))
+        self.send_header("X-Step", str(self._shown.step))
+        self.send_header("X-Goal", str(self._shown.goal))
         self.end_headers()
         self.wfile.write(body)
 
 
-def server(follower: Follower, *, port: int) -> http.server.ThreadingHTTPServer:
+def server(shown: Shown, *, port: int) -> http.server.ThreadingHTTPServer:
     """A server on this machine alone."""
     try:
-        return http.server.ThreadingHTTPServer((LOCAL, port), functools.partial(Handler, follower))
+        return http.server.ThreadingHTTPServer((LOCAL, port), functools.partial(Handler, shown))
     except OSError as error:
         raise QohortError(
             f"Port {port} cannot be used ({error.strerror}); give another --port, or 0 for any."

@@ -136,6 +136,16 @@ def test_a_click_on_a_unit_makes_everything_follow_it(pages, open_page, raced):
     assert text(it, "summary") == "What runner 3 sees"
 
 
+def test_the_address_leads_back(pages, open_page, raced):
+    it = open_page(pages["race"])
+    for key in ("ArrowRight", "ArrowRight", "]"):
+        it.page.keyboard.press(key)
+    it.page.wait_for_url("**/race.html#step=3&agent=2")
+    it.page.evaluate("location.hash = '#step=2&agent=3'")
+    it.page.locator(".place", has_text=f"step 2 of {raced.length}").wait_for()
+    assert it.page.locator("tr.chosen button").inner_text() == "runner 3"
+
+
 def test_rings_show_what_is_chosen(pages, open_page):
     it = open_page(pages["race"])
     options = it.page.locator(".stage-tools option").all_inner_texts()

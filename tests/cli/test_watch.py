@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from qohort.errors import QohortError
+from qohort.watch.serve import Follower, server
 from tests.watch.unpacked import header_of
 from tests.watch.written import packed_in
 
@@ -48,3 +50,22 @@ def test_two_worlds_are_not_compared(qohort, finished, tmp_path):
     answer = qohort("watch", finished, other)
     assert answer.code == 2
     assert "The runs are of different worlds, games/or and games/two-step" in answer.err
+
+
+def test_a_follower_plays_again_when_there_is_a_newer_checkpoint(qohort, finished):
+    follower = Follower(finished, seed=None, which="last", number=0, stream=0)
+    follower.refresh()
+    assert (follower.step, follower.goal) == (200, 200)
+    first = follower.packed
+    follower.refresh()
+    assert follower.packed is first
+    assert qohort("resume", finished, "--steps", "300").code == 0
+    follower.refresh()
+    assert follower.step == 300
+    assert header_of(follower.packed)["title"].endswith("team at step 300")
+
+
+def test_a_port_in_use_is_a_sentence(finished):
+    follower = Follower(finished, seed=None, which="last", number=0, stream=0)
+    with server(follower, port=0) as running, pytest.raises(QohortError, match="cannot be used"):
+        server(follower, port=running.server_port)

@@ -14,8 +14,12 @@ import { extent } from "./worth.js";
 
 const $ = (name) => document.getElementById(name);
 
+/** How long nothing must move until the address names the moment: browsers dislike addresses that change all the time. */
+const SETTLED = 300;
+
 /** What is on the page at present. */
 let shown = null;
+let settling = null;
 
 /** Put episodes on the page, where the last ones were left. */
 function show(episodes) {
@@ -23,6 +27,8 @@ function show(episodes) {
   const clock = new Clock(Math.max(...episodes.map(({ length }) => length)));
   const chosen = new Signal(clamp(before.agent, 0, episodes[0].agents.length - 1));
   shown?.clock.pause();
+  look.watchers.clear(); // those of the episodes before
+  look.watch(nameTheme);
   $("runs").replaceChildren();
   $("runs").classList.toggle("two", episodes.length > 1);
   const shared = {
@@ -43,6 +49,10 @@ function show(episodes) {
     get agent() {
       return chosen.value;
     },
+    go({ position, agent }) {
+      clock.step(position - clock.moment);
+      chosen.set(clamp(agent, 0, episodes[0].agents.length - 1));
+    },
     keys: keys({
       clock,
       chosen,
@@ -51,11 +61,17 @@ function show(episodes) {
       help: () => $("keys").showModal(),
     }),
   };
-  const speak = () => {
-    if (!clock.playing.value) write($("spoken"), runs[0].said());
+  const rest = () => {
+    if (clock.playing.value) return;
+    write($("spoken"), runs[0].said());
+    clearTimeout(settling);
+    settling = setTimeout(toAddress, SETTLED);
   };
-  clock.position.watch(speak);
-  chosen.watch(speak);
+  for (const signal of [clock.position, clock.playing, chosen]) signal.watch(rest);
+}
+
+function nameTheme() {
+  write($("theme"), isDark() ? "Light" : "Dark");
 }
 
 function turn(runs) {
@@ -69,13 +85,17 @@ function fromAddress() {
   return { position: from("step"), agent: from("agent") };
 }
 
+/** Let the address lead back to what is shown. */
+function toAddress() {
+  history.replaceState(null, "", `#step=${shown.position + 1}&agent=${shown.agent + 1}`);
+}
+
 async function main() {
   followTheme();
-  look.watch(() => write($("theme"), isDark() ? "Light" : "Dark"));
   $("theme").addEventListener("click", toggleTheme);
   $("help").addEventListener("click", () => $("keys").showModal());
   document.addEventListener("keydown", (event) => shown?.keys(event));
-  window.addEventListener("hashchange", () => shown?.clock.seek(fromAddress().position));
+  window.addEventListener("hashchange", () => shown?.go(fromAddress()));
   const texts = [...document.querySelectorAll("script.episode")].map((script) => script.textContent);
   const episodes = await Promise.all(texts.map(unpack));
   show(episodes);
