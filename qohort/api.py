@@ -1,5 +1,6 @@
 """What `from qohort import X` finds."""
 
+from qohort.algorithms.novelty import Novelty
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.ppo import PPO
 from qohort.algorithms.replay_free import ReplayFree
@@ -36,6 +37,7 @@ __all__ = [
     "LoadedTeam",
     "Monotone",
     "Normalised",
+    "Novelty",
     "Observation",
     "Optimiser",
     "Outcome",

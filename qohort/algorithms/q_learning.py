@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
 from qohort.algorithms.joint import Shares, shares_of, summary
+from qohort.algorithms.novelty import Novelty, Surprise
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
 from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence_of
@@ -42,6 +43,8 @@ class QLearner(eqx.Module):
     opt_state: Any
     learning_rate: Float[Array, ""]
     updates: Int[Array, ""]
+    surprise: Surprise | None = None
+    """What is known of the states so far, if new ones are paid for."""
 
 
 Looked = dict[str, Float[Array, "..."]]
@@ -84,6 +87,8 @@ class AbstractQLearning(AbstractAlgorithm):
     """Updates between two copies to the target network."""
     target_rate: float = 1.0
     """How far the target moves at each copy; 1 is all the way."""
+    novelty: Novelty = Novelty()
+    """A bonus for states that were seen seldom."""
     reward_reduction: Reduction = "none"
     """Makes one team reward of individual ones."""
     at_once: int | None = None
@@ -142,12 +147,14 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> QLearner:
         params = self.draw(spec, key)
+        surprise = self.novelty.init(spec, jax.random.fold_in(key, 1))
         return QLearner(
             params=params,
             target=jax.tree.map(jnp.copy, params),  # a donated buffer must not be handed over twice
             opt_state=self.optimiser.init(params),
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
+            surprise=surprise,
         )
 
     def team_of(self, learner: QLearner) -> AbstractTeam:
@@ -168,6 +175,7 @@ class AbstractQLearning(AbstractAlgorithm):
         return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
 
     def update(self, learner: QLearner, window: Window, key: PRNGKeyArray) -> tuple[QLearner, dict[str, Array]]:
+        window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)
         loss, figures, gradient = self.gradient(learner.params, learner.target, window)
         params, opt_state, norm = self.optimiser.step(
             learner.params, gradient, opt_state=learner.opt_state, learning_rate=learner.learning_rate
@@ -175,8 +183,8 @@ class AbstractQLearning(AbstractAlgorithm):
         updates = learner.updates + 1
         rate = jnp.where(updates % self.target_interval == 0, self.target_rate, 0.0)
         target = jax.tree.map(lambda old, new: old + rate.astype(old.dtype) * (new - old), learner.target, params)
-        learner = QLearner(params, target, opt_state, learner.learning_rate, updates)
-        return learner, {"loss": loss, "grad_norm": norm, **figures}
+        learner = QLearner(params, target, opt_state, learner.learning_rate, updates, surprise)
+        return learner, {"loss": loss, "grad_norm": norm, **figures, **told}
 
     def gradient(self, params: Any, target: Any, window: Window) -> tuple[Float[Array, ""], dict[str, Array], Any]:
         """The loss, what to log of it, and its gradient."""

@@ -35,6 +35,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.joint import at_rows, joint_values, mean_of_valid, mix, pick, shares_of, summary
+from qohort.algorithms.novelty import Novelty, Surprise
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import Looked
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
@@ -60,6 +61,8 @@ class ReplayFreeLearner(eqx.Module):
     learning_rate: Float[Array, ""]
     updates: Int[Array, ""]
     """Stretches that were learnt from."""
+    surprise: Surprise | None = None
+    """What is known of the states so far, if new ones are paid for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,8 @@ class ReplayFree(AbstractAlgorithm):
     """Rewards in an `n-step` target."""
     bootstrap_time_limit: bool = False
     """Look beyond the time limit; the published runs count it as the end."""
+    novelty: Novelty = Novelty()
+    """A bonus for states that were seen seldom."""
     reward_reduction: Reduction = "none"
     """Makes one team reward of individual ones."""
 
@@ -114,6 +119,7 @@ class ReplayFree(AbstractAlgorithm):
             opt_state=self.optimiser.init(params),
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
+            surprise=self.novelty.init(spec, jax.random.fold_in(key, 1)),
         )
 
     def team_of(self, learner: ReplayFreeLearner) -> AbstractTeam:
@@ -156,6 +162,8 @@ class ReplayFree(AbstractAlgorithm):
         What is told of it are means over the minibatches.
         """
 
+        window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)
+
         def step(state: tuple, which: Int[Array, " C"]) -> tuple[tuple, dict[str, Array]]:
             params, opt_state = state
             (loss, figures), gradient = jax.value_and_grad(self.loss, has_aux=True)(params, window.columns(which))
@@ -170,8 +178,8 @@ class ReplayFree(AbstractAlgorithm):
 
         keys = jax.random.split(key, self.feed.epochs)
         (params, opt_state), figures = jax.lax.scan(epoch, (learner.params, learner.opt_state), keys)
-        learner = ReplayFreeLearner(params, opt_state, learner.learning_rate, learner.updates + 1)
-        return learner, {name: jnp.mean(values) for name, values in figures.items()}
+        learner = ReplayFreeLearner(params, opt_state, learner.learning_rate, learner.updates + 1, surprise)
+        return learner, {name: jnp.mean(values) for name, values in figures.items()} | told
 
     def loss(self, params: Params, window: Window) -> tuple[Float[Array, ""], dict[str, Array]]:
         """The loss on some environments, and what to log of it."""
