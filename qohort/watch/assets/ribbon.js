@@ -13,7 +13,7 @@ const WAYS = {
   down: "↓",
   right: "→",
   left: "←",
-  ahead: "→",
+  ahead: "▸",
   stop: "■",
   stay: "■",
   wait: "■",
