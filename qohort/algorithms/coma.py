@@ -18,7 +18,7 @@ the present policy; where a world rewards each agent, row i of the critic learns
 """
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -68,6 +68,8 @@ class COMALearner(eqx.Module):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class COMA(AbstractAlgorithm):
     """Counterfactual policy gradients; the defaults are PyMARL's."""
+
+    outputs: ClassVar[Literal["utilities", "logits"]] = "logits"
 
     team: TeamConfig | AbstractTeamConfig = Recurrent()
     """The agents' network; its outputs are logits."""

@@ -22,7 +22,7 @@ stretch, with no memory there.
 """
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -68,6 +68,8 @@ class MAACLearner(eqx.Module):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MAAC(AbstractAlgorithm):
     """Soft actor-critics that attend to each other; the defaults are the authors'."""
+
+    outputs: ClassVar[Literal["utilities", "logits"]] = "logits"
 
     team: TeamConfig | AbstractTeamConfig = FeedForward(hidden=128, last_action=False, agent_id=False, sharing="none")
     """The agents' network; its outputs are logits."""

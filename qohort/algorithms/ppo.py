@@ -19,7 +19,7 @@ step later; the moments of targets are taken over the rows that count; no frames
 import dataclasses
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -68,6 +68,8 @@ class PPOLearner(eqx.Module):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PPO(AbstractAlgorithm):
     """A policy and a critic, from fresh play; the defaults are those of Yu et al."""
+
+    outputs: ClassVar[Literal["utilities", "logits"]] = "logits"
 
     team: TeamConfig | AbstractTeamConfig = Normalised()
     """The actors' network; its values are logits."""
@@ -279,9 +281,12 @@ class PPO(AbstractAlgorithm):
         looked = {**looked, "grad_norm": norm, "critic_grad_norm": critic_norm}
         return (Params(team, critic), (of_team, of_critic), moments), looked
 
+    def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        return reduced(reward, self.reward_reduction)
+
     def _rewards(self, window: Window) -> Float[Array, "T B N"]:
         """What each agent is paid."""
-        return jnp.broadcast_to(reduced(window.reward, self.reward_reduction), window.actions.shape)
+        return jnp.broadcast_to(self.team_reward(window.reward), window.actions.shape)
 
     def _cost(self, error: Float[Array, "L C N"]) -> Float[Array, "L C N"]:
         return 0.5 * error**2 if self.huber is None else optax.losses.huber_loss(error, delta=self.huber)

@@ -44,7 +44,7 @@ from qohort.algorithms.value_decomposition import Params
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy
 from qohort.mixers import VDN, MixerConfig
-from qohort.mixers.base import AbstractMixerConfig
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks import TeamConfig
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
 from qohort.networks.recurrent import Recurrent
@@ -125,6 +125,12 @@ class ReplayFree(AbstractAlgorithm):
     def team_of(self, learner: ReplayFreeLearner) -> AbstractTeam:
         return learner.params.team
 
+    def mixer_of(self, learner: ReplayFreeLearner) -> AbstractMixer:
+        return learner.params.mixer
+
+    def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        return reduced(reward, self.reward_reduction)
+
     def pace(self) -> Pace:
         return Pace(self.feed.length * self.environments, "steps", 1)
 
@@ -202,7 +208,7 @@ class ReplayFree(AbstractAlgorithm):
             window,
             joint_of(params.mixer, values, window.observations),
             greedy(values, window.observations.avail),
-            reward=reduced(window.reward, self.reward_reduction),
+            reward=self.team_reward(window.reward),
             gamma=self.gamma,
             bootstrap_time_limit=self.bootstrap_time_limit,
             td_lambda=self.td_lambda,

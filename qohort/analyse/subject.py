@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -95,16 +94,10 @@ def _check_alike(found: Sequence[Subject]) -> None:
         met[other.seed] = other.run
 
 
-def mixer_of(learner: Any) -> AbstractMixer | None:
-    """The mixer of the team that acts: the first one in the learner; none if the method mixes nothing."""
-    nodes = jax.tree.leaves(learner, is_leaf=lambda node: isinstance(node, AbstractMixer))
-    return next((node for node in nodes if isinstance(node, AbstractMixer)), None)
-
-
 @eqx.filter_jit
 def _drawn(algorithm: AbstractAlgorithm, spec: EnvSpec, keys: Key[Array, " R"]) -> AbstractMixer:
     def draw(key: PRNGKeyArray) -> AbstractMixer:
-        mixer = mixer_of(algorithm.init(spec, key))
+        mixer = algorithm.mixer_of(algorithm.init(spec, key))
         assert mixer is not None
         return mixer
 
@@ -115,7 +108,7 @@ def _subject(run: Path, seed: int, env: AbstractEnv | None, classes: Sequence[ty
     config = read_run(run, classes)
     world = env or make(config.world)
     learner, counters = load_learner(run, config, world.spec, seed=seed)
-    mixer = mixer_of(learner)
+    mixer = config.algorithm.mixer_of(learner)
     if mixer is None:
         raise QohortError(f"{run} was trained with {config.name}, which has no mixer to ask; choose another method.")
     return Subject(

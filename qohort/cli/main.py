@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "study": ("qohort.cli.study:main", "train a grid of algorithms, worlds and options, or go on with it"),
     "resume": ("qohort.cli.runs:resume", "go on with a run, given its folder"),
     "eval": ("qohort.cli.runs:evaluate", "play greedy episodes with a trained team"),
+    "watch": ("qohort.cli.watch:main", "an episode as a page: the game, values, credit, attention"),
     "report": ("qohort.cli.report:main", "compare all runs below a folder: curves, intervals, tables"),
     "analyse": ("qohort.cli.analyse:main", "question a trained team: attention, IGM, credit"),
     "list": ("qohort.cli.listing:main", "algorithms, environments, maps and presets"),

@@ -14,13 +14,14 @@ from qohort.errors import QohortError
 
 CELLS_EACH = 4
 """Of the field, for every unit; 27m_vs_30m has about as many of the ground that one can stand on."""
-SMALLEST = 32
+SIZE, SMALLEST = 100, 32
+"""How many fight on either side if it is not said, and the side of the smallest field."""
 LIMIT = 180
 """Steps, as on 27m_vs_30m."""
 
 
 def crowd(
-    *, name: str = "crowd", size: int = 100, enemies: int | None = None, kind: str = "marine", **options: Any
+    *, name: str = "crowd", size: int = SIZE, enemies: int | None = None, kind: str = "marine", **options: Any
 ) -> Battle:
     """Build a battle of two crowds, the allies in the west; the enemies march to where the allies began.
 
