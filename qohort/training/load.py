@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.base import AbstractAlgorithm, Learner
-from qohort.algorithms.registry import METHODS
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
 from qohort.networks.base import AbstractTeam, View
@@ -19,20 +18,11 @@ from qohort.spec import EnvSpec
 from qohort.training import checkpoint
 from qohort.training.evaluation import evaluate as play_greedily
 from qohort.training.evaluation import evaluation_key
+from qohort.training.known import CONFIG_CLASSES
 from qohort.training.run import Run
 from qohort.training.run_folder import read_config
 from qohort.training.seeds import checkpoint_folder, groups_in, is_stacked
-from qohort.training.settings import classes_in, config_from_dict
-
-CONFIG_CLASSES: dict[str, type] = {
-    kind.__name__: kind
-    for root in (
-        Run,
-        *(type(build("").algorithm) for method in METHODS.values() for build in method.presets.values()),
-    )
-    for kind in classes_in(root)
-}
-"""What may stand in the configuration of a run: the settings of every method, and whatever can be set in them."""
+from qohort.training.settings import config_from_dict
 
 Which = Literal["best", "last"]
 

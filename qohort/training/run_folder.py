@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from qohort.errors import QohortError
 from qohort.training import disk, provenance, settings
+from qohort.training.known import CONFIG_CLASSES
 
 CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
 _OPEN = "use the run folder"
@@ -110,10 +111,10 @@ def latest(path: Path) -> Path:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The configuration of a run folder, which may be in use."""
+    """The configuration of a run folder, which may be in use; settings newer than it are at their defaults."""
     if not (path / CONFIG).is_file():
         raise QohortError(f"{path} is not a run folder: there is no {CONFIG} in it.")
-    return _read(path / CONFIG)
+    return settings.completed(_read(path / CONFIG), CONFIG_CLASSES)
 
 
 def clean(name: str) -> str:
@@ -179,7 +180,7 @@ def _settle_config(path: Path, config: Mapping[str, Any], may_change: Collection
     if not (path / CONFIG).exists():
         disk.replace_json(path / CONFIG, dict(config))
         return []
-    changes = settings.differences(_read(path / CONFIG), config)
+    changes = settings.differences(read_config(path), config)
     allowed, refused = settings.split_differences(changes, may_change)
     if refused:
         raise QohortError(

@@ -31,6 +31,22 @@ def config_from_dict(data: Mapping[str, Any], registry: Mapping[str, type]) -> A
     return _revived(data, Any, registry, where="")
 
 
+def completed(config: Mapping[str, Any], registry: Mapping[str, type]) -> dict[str, Any]:
+    """A written configuration, with the settings that it lacks because they are newer, at their defaults."""
+
+    def look(item: Any) -> Any:
+        if isinstance(item, list):
+            return [look(part) for part in item]
+        return completed(item, registry) if isinstance(item, Mapping) else item
+
+    told = {name: look(item) for name, item in config.items()}
+    kind = registry.get(str(config.get(KIND)))
+    for field in dataclasses.fields(kind) if kind is not None else ():
+        if field.init and field.name not in told and field.default is not dataclasses.MISSING:
+            told[field.name] = _plain(field.default, field.name)
+    return told
+
+
 def classes_in(root: type) -> list[type]:
     """A dataclass of settings, and all that can be in it."""
     found: dict[type, None] = {}

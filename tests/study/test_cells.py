@@ -119,7 +119,7 @@ def test_the_base_of_an_ablation_is_trained_once():
         ("qatten", {"algorithm.double-q": "x"}, "double-q is 'x'; it must be true or false"),
         ("qatten", {"chunk": 7}, "--eval-every is 100"),
         ("qatten", {"eval-episodes": [4, 8]}, "Two cells are called games/two-step/qatten"),
-        ("qatan", {}, "Did you mean 'qatten'?"),
+        ("qaten", {}, "Did you mean 'qatten'?"),
     ],
 )
 def test_options_that_are_refused(algorithm, options, sentence):

@@ -153,7 +153,7 @@ ASKED = ("--algorithms", "qatten", "--worlds", "games/two-step")
         (["somewhere"], "holds no study yet: say what it is made of"),
         (["somewhere", "--algorithms", "qatten"], "A study without worlds has no cells"),
         (["somewhere", "--worlds", "games/and"], "A study without algorithms has no cells"),
-        (["somewhere", "--algorithms", "qatan", "--worlds", "games/and"], "Did you mean 'qatten'?"),
+        (["somewhere", "--algorithms", "qaten", "--worlds", "games/and"], "Did you mean 'qatten'?"),
         (["somewhere", "--algorithms", "qatten", "--worlds", "games/two-stp"], "Did you mean 'games/two-step'?"),
         (["somewhere", *ASKED, "--preset", "papr"], "Did you mean 'paper'?"),
         (["somewhere", *ASKED, "--jobs", "0"], "--jobs is 0; it must be at least 1"),

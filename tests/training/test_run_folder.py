@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.training import disk, provenance
 from qohort.training.run_folder import RunFolder, default_path, latest, read_config
+from qohort.training.settings import config_to_dict
 
 CONFIG = {"name": "qmix", "algorithm": {"class": "Q", "lr": 0.5, "heads": 4}, "run": {"steps": 100, "keep": 2}}
 MAY_CHANGE = {"run.steps", "run.keep"}
@@ -51,6 +53,16 @@ def test_the_same_settings_resume(tmp_path):
         assert run.resumed
         assert run.notes == []
         assert len(processes(run.path)) == 2
+
+
+def test_a_run_from_before_a_setting_was_there_resumes(tmp_path):
+    config = {**CONFIG, "algorithm": config_to_dict(ValueDecomposition())}
+    older = {name: value for name, value in config["algorithm"].items() if name != "novelty"}
+    take(tmp_path / "run", {**config, "algorithm": older}).close()
+    assert "novelty" not in json.loads((tmp_path / "run" / "config.json").read_text())["algorithm"]
+    with take(tmp_path / "run", config) as run:
+        assert run.resumed
+        assert run.notes == []
 
 
 def test_settings_that_may_change_are_written_down_and_told(tmp_path):

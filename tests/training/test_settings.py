@@ -10,6 +10,7 @@ import pytest
 
 from qohort.errors import QohortError
 from qohort.training.settings import (
+    completed,
     config_from_dict,
     config_hash,
     config_to_dict,
@@ -42,6 +43,17 @@ class Learner:
 
 
 REGISTRY = {"Learner": Learner, "Qmix": Qmix, "Qatten": Qatten}
+
+
+def test_settings_that_are_newer_than_a_file_are_at_their_defaults():
+    """Also inside of others; what has no default, or is of an unknown class, stays as it is."""
+    old = {"class": "Learner", "mixer": {"class": "Qatten", "heads": 2}, "layers": [{"class": "Qmix"}], "lr": 1.0}
+    new = config_to_dict(Learner(mixer=Qatten(heads=2), layers=(Qmix(),), lr=1.0))
+    del new["names"]  # its default is made anew each time
+    assert completed(old, REGISTRY) == new
+    assert completed({"class": "Learner"}, REGISTRY).get("mixer") is None
+    other = {"class": "Other", "a": {"b": 1}}
+    assert completed(other, REGISTRY) == other
 
 
 def test_nested_settings_come_back_through_json():
