@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("qohort.cli.runs:resume", "go on with a run, given its folder"),
     "eval": ("qohort.cli.runs:evaluate", "play greedy episodes with a trained team"),
     "report": ("qohort.cli.report:main", "compare all runs below a folder: curves, intervals, tables"),
+    "lab": ("qohort.cli.lab:main", "what mixers can say and what they find; Qatten's theorem in numbers"),
     "list": ("qohort.cli.listing:main", "algorithms, environments, maps and presets"),
     "preview": ("qohort.cli.preview:main", "a picture of a battlefield, or a film of a battle"),
     "check-env": ("qohort.cli.check:main", "try whether a world keeps the contract"),
