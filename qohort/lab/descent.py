@@ -72,7 +72,7 @@ def descend(
     @jax.jit
     def stretch(models: Any, memory: Any, data: Any, rate: Array) -> Any:
         def every(_: int, state: Any) -> Any:
-            return jax.vmap(update, in_axes=(0, 0, None, None))(*state, data, rate)
+            return jax.vmap(update, in_axes=(0, 0, None, None))(state[0], state[1], data, rate)
 
         lost = jax.vmap(loss, in_axes=(0, None))(models, data)
         models, memory = jax.lax.fori_loop(0, each, every, (models, memory))
