@@ -20,7 +20,7 @@ from qohort.lab.training import USUAL
 from qohort.report import figures
 
 CLASSES_SHOWN = ("class", "least squared error", "nearest tables", "payoff of their best joint actions")
-MIXERS_SHOWN = ("mixer", "can", "least", "median", "at the least", "from the nearest", "chosen payoff (seeds)")
+MIXERS_SHOWN = ("mixer", "can", "least", "median", "at least", "from nearest", "chosen payoff (seeds)")
 """What fits a terminal; the page has the rest."""
 
 

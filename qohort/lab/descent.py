@@ -1,4 +1,4 @@
-"""Adam from many starting points at once, in one program, with the way down recorded."""
+"""Adam from many starting points at once, in one program."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from qohort.errors import QohortError
 
-POINTS = 50
-"""How often the loss is recorded and progress told."""
+STRETCHES = 50
+"""How often progress is told."""
 
 Told = Callable[[float], None]
 """Is told the share of the work that is done."""
@@ -49,8 +49,8 @@ def silent(share: float) -> None:
 
 def descend(
     start: Any, loss: Callable[[Any, Any], Float[Array, ""]], data: Any, how: Descent, told: Told = silent
-) -> tuple[Any, Float[np.ndarray, "P seeds"]]:
-    """Minimise a loss from many starting points.
+) -> Any:
+    """Minimise a loss from many starting points; returns the models.
 
     Args:
         start: models, all of whose arrays begin with an axis of seeds.
@@ -58,30 +58,25 @@ def descend(
         data: what the loss reads; the same for all seeds.
         how: for how long, and how fast.
         told: is told of the progress.
-
-    Returns:
-        The models, and their losses before every fiftieth of the updates.
     """
     adam: Any = optax.scale_by_adam()
-    each = -(-how.updates // POINTS)
+    each = -(-how.updates // STRETCHES)
 
     def update(model: Any, memory: Any, data: Any, rate: Array) -> tuple[Any, Any]:
         step, memory = adam.update(jax.grad(loss)(model, data), memory)
         return eqx.apply_updates(model, jax.tree.map(lambda leaf: -rate * leaf, step)), memory
 
     @jax.jit
-    def stretch(models: Any, memory: Any, data: Any, rate: Array) -> Any:
-        def every(_: int, state: Any) -> Any:
+    def stretch(models: Any, memory: Any, data: Any, rate: Array) -> tuple[Any, Any]:
+        def every(_: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
             return jax.vmap(update, in_axes=(0, 0, None, None))(state[0], state[1], data, rate)
 
-        lost = jax.vmap(loss, in_axes=(0, None))(models, data)
-        models, memory = jax.lax.fori_loop(0, each, every, (models, memory))
-        return models, memory, lost
+        return jax.lax.fori_loop(0, each, every, (models, memory))
 
-    models, memory, losses = start, jax.vmap(adam.init)(start), []
-    for point in range(POINTS):
-        rate = how.rate if point < 0.7 * POINTS else 0.1 * how.rate
-        models, memory, lost = stretch(models, memory, data, jnp.asarray(rate))
-        losses.append(np.asarray(lost, np.float64))
-        told((point + 1) / POINTS)
-    return models, np.stack(losses)
+    models, memory = start, jax.vmap(adam.init)(start)
+    for point in range(STRETCHES):
+        rate = how.rate if point < 0.7 * STRETCHES else 0.1 * how.rate
+        models, memory = stretch(models, memory, data, jnp.asarray(rate))
+        jax.block_until_ready(models)
+        told((point + 1) / STRETCHES)
+    return models

@@ -26,6 +26,9 @@ TOLERANCES = (0.1, 0.01, 1e-4)
 INSIDE = 0.7
 """An expansion converges fast enough to be added up if v·α is within this share of its radius."""
 
+EARLY = 14
+"""Degrees among which the first negative one is looked for."""
+
 POLE = 4
 """λ of degree h falls like a power times a polynomial, as the order of the nearest pole has it; tanh' has a double one.
 Its ratios are that much, divided by h, away from those of the power."""
@@ -120,10 +123,10 @@ def signs(effort: Effort) -> Finding:
     first, least = {}, {}
     for name in ("exponential", "softplus", "tanh"):
         alpha = at_scale(0.5)
-        lambdas = spectrum(FUNCTIONS[name], alpha)
+        lambdas = spectrum(FUNCTIONS[name], alpha, EARLY)
         negative = np.flatnonzero((lambdas < -1e-12).any(axis=1))
         first[name] = int(negative[0]) + 1 if negative.size else None
-        least[name] = float(lambdas.sum(axis=0).min())
+        least[name] = float(slope(FUNCTIONS[name], alpha).min())
     evidence = (
         f"The first negative degree is {first['softplus']} for softplus, {first['tanh']} for tanh, and none for the "
         f"exponential; the least of the sums is {min(least.values()):.3f}."

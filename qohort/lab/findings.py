@@ -14,7 +14,7 @@ class Effort:
 
     seeds: int = 4
     """Starting points of each trained mixer."""
-    updates: int = 1500
+    updates: int = 6000
     """Updates from each."""
     draws: int = 2000
     """Random mixers of each kind whose joint actions are enumerated."""

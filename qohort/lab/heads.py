@@ -87,7 +87,7 @@ def fitted(
         return config.build(spec, key)
 
     start = jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(how.seed), how.seeds))
-    mixers, _ = descend(start, _loss, _data(moments), how, told)
+    mixers = descend(start, _loss, _data(moments), how, told)
     tested = _data(test or moments)
     errors = jax.jit(jax.vmap(_loss, in_axes=(0, None)))(mixers, tested)
     return np.sqrt(np.asarray(errors, np.float64))

@@ -107,7 +107,7 @@ def slopes(*, draws: int, seed: int) -> Slopes:
     )
 
 
-def _keys(draws: int, seed: int) -> PRNGKeyArray:
+def _keys(draws: int, seed: int) -> Array:
     return jax.random.split(jax.random.key(seed), draws)
 
 

@@ -51,7 +51,7 @@ def draw_errors(study: PayoffStudy, paths: Sequence[Path]) -> None:
     with styled(12):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7.4, 1.7 + 0.42 * len(names)), layout="constrained")
+        figure = Figure(figsize=(7.4, 2.3 + 0.42 * len(names)), layout="constrained")
         axes = figure.subplots()
         dress(axes, rates=False)
         axes.grid(axis="y", visible=False)

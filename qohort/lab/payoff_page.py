@@ -102,11 +102,8 @@ def record(study: PayoffStudy) -> dict[str, dict[str, Any]]:
             "squared_errors": found.reached.errors.round(6).tolist(),
             "chosen_payoffs": study.chosen(found).tolist(),
             "seeds_at_the_least": study.near(found),
-            "squared_errors_from_the_nearest_table": None
-            if found.kept is None
-            else found.kept.errors.round(6).tolist(),
+            "squared_errors_from_nearest": None if found.kept is None else found.kept.errors.round(6).tolist(),
             "tables": found.reached.tables.round(4).tolist(),
-            "way": found.reached.way.round(4).tolist(),
             "verdict": verdict(study, found),
         }
         for found in study.found

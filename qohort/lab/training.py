@@ -56,8 +56,6 @@ class Reached:
     tables: Float[np.ndarray, "seeds ..."]
     errors: Float[np.ndarray, " seeds"]
     """Squared errors of the whole tables."""
-    way: Float[np.ndarray, "P seeds"]
-    """The same, before every fiftieth of the updates and at the end."""
 
 
 def begin(config: AbstractMixerConfig, game: MatrixGame, how: Descent) -> Learned:
@@ -80,11 +78,11 @@ def train(
     def loss(learned: Learned, target: Float[Array, " J"]) -> Float[Array, ""]:
         return jnp.mean((table_of(learned, game) - target) ** 2)
 
-    learned, losses = descend(start, loss, jnp.asarray(payoff.ravel(), jnp.float32), how, told)
+    learned = descend(start, loss, jnp.asarray(payoff.ravel(), jnp.float32), how, told)
     tables = np.asarray(jax.jit(jax.vmap(lambda one: table_of(one, game)))(learned), np.float64)
     tables = tables.reshape(-1, *payoff.shape)
     errors = ((tables - payoff) ** 2).reshape(len(tables), -1).sum(axis=1)
-    return learned, Reached(tables=tables, errors=errors, way=np.append(losses * payoff.size, errors[None], axis=0))
+    return learned, Reached(tables=tables, errors=errors)
 
 
 def table_of(learned: Learned, game: MatrixGame) -> Float[Array, " J"]:
