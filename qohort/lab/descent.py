@@ -26,7 +26,7 @@ class Descent:
 
     seeds: int = 16
     """Starting points."""
-    updates: int = 3000
+    updates: int = 6000
     """Updates from each, rounded up to a multiple of 50."""
     rate: float = 0.01
     """Adam's learning rate."""

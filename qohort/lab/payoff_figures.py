@@ -61,25 +61,26 @@ def draw_errors(study: PayoffStudy, paths: Sequence[Path]) -> None:
             best = study.chosen(found) == study.payoff.table.max()
             best = best[np.argsort(found.reached.errors)]
             axes.plot([least] * 2, [place - 0.36, place + 0.36], color=INK, linewidth=2.5, zorder=3)
-            rows = place + np.linspace(-0.22, 0.22, len(errors))
-            for good, fill in ((True, styles[found.mixer].colour), (False, "white")):
-                axes.plot(
-                    errors[best == good],
-                    rows[best == good],
-                    linestyle="none",
-                    marker=styles[found.mixer].marker,
-                    markersize=6,
-                    markerfacecolor=fill,
-                    markeredgecolor=styles[found.mixer].colour,
-                    clip_on=False,
-                    zorder=4,
-                )
+            rows = place + np.linspace(-0.24, 0.24, len(errors))
+            look = styles[found.mixer]
+            for good, marker, colour in ((False, "x", MUTED), (True, look.marker, look.colour)):
+                if (best == good).any():
+                    axes.plot(
+                        errors[best == good],
+                        rows[best == good],
+                        linestyle="none",
+                        marker=marker,
+                        markersize=6,
+                        color=colour,
+                        clip_on=False,
+                        zorder=4,
+                    )
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
         axes.set_xlabel("squared error of the whole table")
         axes.set_title(study.payoff.name, loc="left", fontsize=13, color=INK)
-        footnote(figure, "Bar: the least error of the class. Filled: a best joint action is chosen; hollow: another.")
+        footnote(figure, "Bar: the least error of the class. Coloured: a best joint action is chosen; ×: another.")
         save(figure, paths)
 
 

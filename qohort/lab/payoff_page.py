@@ -103,7 +103,7 @@ def record(study: PayoffStudy) -> dict[str, dict[str, Any]]:
             "chosen_payoffs": study.chosen(found).tolist(),
             "seeds_at_the_least": study.near(found),
             "squared_errors_from_nearest": None if found.kept is None else found.kept.errors.round(6).tolist(),
-            "tables": found.reached.tables.round(4).tolist(),
+            "tables": found.reached.tables.round(7).tolist(),
             "verdict": verdict(study, found),
         }
         for found in study.found
