@@ -12,7 +12,7 @@ from qohort.lab.payoff import Found, PayoffStudy
 from qohort.report.figures import FAINT, INK, MUTED, OURS, dress, footnote, looks, save, styled
 from qohort.report.table import number
 
-_NUMBERED = 10
+_NUMBERED = 6
 """Tables with more rows or columns are drawn without numbers."""
 
 _SHOWN: tuple[Kind, ...] = ("additive", "supermodular", "monotone")

@@ -47,7 +47,7 @@ def classes(study: PayoffStudy) -> Table:
                 KINDS[fit.kind],
                 number(fit.squared_error) if fit.exact else f"{number(fit.bound)} to {number(fit.squared_error)}",
                 str(len(fit.tables)),
-                " or ".join(f"{brought:g}" for brought in fit.greedy),
+                _brought(fit.greedy),
             )
             for fit in fits
         ),
@@ -171,6 +171,12 @@ def sentences(study: PayoffStudy) -> list[str]:
             "indifferent between theirs can miss each other: utilities have to prefer one."
         )
     return said
+
+
+def _brought(payoffs: tuple[float, ...]) -> str:
+    if len(payoffs) > 3:
+        return f"{payoffs[0]:.4g} to {payoffs[-1]:.4g}"
+    return " or ".join(f"{payoff:g}" for payoff in payoffs)
 
 
 def _counted(values: np.ndarray) -> list[tuple[float, int]]:

@@ -18,7 +18,7 @@ from qohort.envs.games.matrix import PAYOFFS, MatrixGame
 from qohort.errors import QohortError
 from qohort.training import disk
 
-LARGEST = 1024
+LARGEST = 512
 """Joint actions of a table; the search for orders takes the square of it in memory and more in time."""
 
 TABLES: dict[str, list[list[float]]] = {

@@ -1,6 +1,8 @@
 """Predictions that need training or draws: how many heads, where zero is, greedy actions, IGM."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -146,12 +148,12 @@ def nonlinear_slopes(effort: Effort) -> Finding:
     return Finding(holds=holds, evidence=evidence, measured=measured)
 
 
-def _listed(values: object) -> str:
-    texts = [str(value) for value in values]  # type: ignore[attr-defined]
+def _listed(values: Iterable[object]) -> str:
+    texts = [str(value) for value in values]
     return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def _numbers(values: dict) -> str:
+def _numbers(values: Mapping[Any, float]) -> str:
     return _listed([f"{value:.4f}" for value in values.values()])
 
 

@@ -53,7 +53,7 @@ def test_files(tmp_path):
         ("bad.json", "bad.json is no table"),
         ("bad.npy", "bad.npy is no array that `numpy.save` wrote"),
         ("words.npy", "numbers in it"),
-        ("large.npy", "has 4,096 joint actions, but at most 1,024"),
+        ("large.npy", "has 4,096 joint actions, but at most 512"),
     ],
 )
 def test_sentences(text, sentence, tmp_path, monkeypatch):
