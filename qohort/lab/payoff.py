@@ -111,7 +111,8 @@ def verdict(study: PayoffStudy, found: Found) -> str:
         )
     if found.kept is not None:
         stay = study.near(found, found.kept)
-        told = "so it can say that table, and training does not find it" if stay else "so training does not hold it"
+        always = " always" if near else ""
+        told = f"so it can say that table, and training does not{always} find it" if stay else "so training leaves it"
         reached += f" Begun at the nearest {found.kind} table, {stay} of {seeds} stay there, {told}."
     return f"{reached} {_choice(study, found, best)}"
 

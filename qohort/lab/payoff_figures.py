@@ -47,7 +47,10 @@ def draw_tables(study: PayoffStudy, paths: Sequence[Path]) -> None:
 def draw_errors(study: PayoffStudy, paths: Sequence[Path]) -> None:
     """The squared error of every starting point beside the least that the mixer's class has."""
     names = [found.mixer for found in study.found]
-    styles = looks(names)
+    styles, table = looks(names), study.payoff.table
+    farthest = 1.3 * float(((table - table.mean()) ** 2).sum())  # training that ran away is drawn at the edge
+    beyond = sum(int((found.reached.errors > farthest).sum()) for found in study.found)
+    note = f"\nErrors above {number(farthest)} are at the edge ({beyond})." if beyond else ""
     with styled(12):
         from matplotlib.figure import Figure
 
@@ -57,7 +60,7 @@ def draw_errors(study: PayoffStudy, paths: Sequence[Path]) -> None:
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", color=FAINT, linewidth=0.8)
         for place, found in enumerate(study.found):
-            least, errors = study.least(found), np.sort(found.reached.errors)
+            least, errors = study.least(found), np.minimum(np.sort(found.reached.errors), farthest)
             best = study.chosen(found) == study.payoff.table.max()
             best = best[np.argsort(found.reached.errors)]
             axes.plot([least] * 2, [place - 0.36, place + 0.36], color=INK, linewidth=2.5, zorder=3)
@@ -80,7 +83,9 @@ def draw_errors(study: PayoffStudy, paths: Sequence[Path]) -> None:
         axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
         axes.set_xlabel("squared error of the whole table")
         axes.set_title(study.payoff.name, loc="left", fontsize=13, color=INK)
-        footnote(figure, "Bar: the least error of the class. Coloured: a best joint action is chosen; ×: another.")
+        footnote(
+            figure, "Bar: the least error of the class. Coloured: a best joint action is chosen; ×: another." + note
+        )
         save(figure, paths)
 
 

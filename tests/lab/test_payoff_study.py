@@ -85,7 +85,7 @@ def test_a_joint_action_s_value_is_in_its_place():
     ("study", "words"),
     [
         (invented("qtran-matrix", "qmix", [LOCAL] * 2, [NEAREST] * 2), ["No starting point ends", "2 of 2 stay there"]),
-        (invented("qtran-matrix", "qmix", [LOCAL] * 2, [LOCAL] * 2), ["so training does not hold it"]),
+        (invented("qtran-matrix", "qmix", [LOCAL] * 2, [LOCAL] * 2), ["so training leaves it"]),
         (
             invented("qtran-matrix", "qmix", [LOCAL, NEAREST]),
             ["1 of 2 starting points ends", "from 1 of 2", "training"],
