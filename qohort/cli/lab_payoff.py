@@ -36,8 +36,9 @@ class PayoffFlags:
     """Starting points of each."""
     updates: int = Descent.updates
     """Updates from each."""
-    rate: float = Descent.rate
-    """Adam's learning rate; it falls to a tenth after 70 % of the updates."""
+    rate: float | None = None
+    """Adam's learning rate, which falls to a tenth after 70 % of the updates; 0.003 for QPLEX and 0.01 for the others
+    if not given."""
     seed: int = Descent.seed
     """Which starting points."""
     out: Path = Path("lab")
@@ -54,11 +55,16 @@ def main(argv: Sequence[str]) -> int:
         raise QohortError("`qohort lab payoff` needs a payoff table, as in `qohort lab payoff qtran-matrix`.")
     if flags.pictures:
         figures.require()
-    how = Descent(seeds=flags.seeds, updates=flags.updates, rate=flags.rate, seed=flags.seed)
+    how = Descent(
+        seeds=flags.seeds,
+        updates=flags.updates,
+        rate=Descent.rate if flags.rate is None else flags.rate,
+        seed=flags.seed,
+    )
     payoffs = _told_apart([read_payoff(text) for text in flags.payoffs])
     console = Console(highlight=False)
     for payoff in payoffs:
-        study = study_payoff(payoff, flags.mixers, how, Progress())
+        study = study_payoff(payoff, flags.mixers, how, Progress(), rate=flags.rate)
         console.print(shown(classes(study), CLASSES_SHOWN))
         for sentence in sentences(study):
             console.print(sentence, markup=False, soft_wrap=True)

@@ -51,7 +51,8 @@ def regrets(between: tuple[float, float], how: Descent, told: Told = silent) -> 
     values, found = table(between), {}
     for place, name in enumerate(NAMES):
         # ten kernels of 64 units would take as long as all the rest together
-        config = QPLEX(importance=Importance(hidden=16)) if name == "qplex" else MIXERS[name][0]
+        config = QPLEX(importance=Importance(hidden=16)) if name == "qplex" else MIXERS[name].config
+        how = dataclasses.replace(how, rate=MIXERS[name].rate)
         _, reached = train(begin(config, MatrixGame(values), how), values, how)
         chosen = values.ravel()[reached.tables.reshape(how.seeds, -1).argmax(axis=1)]
         found[name] = values.max() - chosen

@@ -27,6 +27,7 @@ class Found:
     mixer: str
     kind: Kind
     settings: str
+    rate: float
     reached: Reached
     kept: Reached | None
     """What is left of the nearest table of its class if that was learned first; None if nothing hangs on it."""
@@ -61,14 +62,17 @@ class PayoffStudy:
         return int((self.chosen(found) == self.payoff.table.max()).sum())
 
 
-def study_payoff(payoff: Payoff, mixers: Sequence[str], how: Descent, progress: Progress) -> PayoffStudy:
+def study_payoff(
+    payoff: Payoff, mixers: Sequence[str], how: Descent, progress: Progress, *, rate: float | None = None
+) -> PayoffStudy:
     """Find the nearest tables of all classes, then train.
 
     Args:
         payoff: the table.
         mixers: names of `MIXERS`; none to look at classes alone.
-        how: how mixers are trained.
+        how: how mixers are trained, but for the rate.
         progress: is told what is going on.
+        rate: Adam's learning rate; each mixer's own if not given.
     """
     for mixer in mixers:
         if mixer not in MIXERS:
@@ -80,15 +84,16 @@ def study_payoff(payoff: Payoff, mixers: Sequence[str], how: Descent, progress: 
         with progress.step(f"{payoff.name}: nearest {kind} table"):
             fits[kind] = fit(payoff.table, kind)
     study = PayoffStudy(payoff=payoff, fits=fits, found=(), how=how)
-    return dataclasses.replace(study, found=tuple(_found(study, mixer, progress) for mixer in mixers))
+    return dataclasses.replace(study, found=tuple(_found(study, mixer, rate, progress) for mixer in mixers))
 
 
-def _found(study: PayoffStudy, mixer: str, progress: Progress) -> Found:
-    (config, kind), table, how = MIXERS[mixer], study.payoff.table, study.how
+def _found(study: PayoffStudy, mixer: str, rate: float | None, progress: Progress) -> Found:
+    config, kind, table = MIXERS[mixer].config, MIXERS[mixer].kind, study.payoff.table
+    how = dataclasses.replace(study.how, rate=MIXERS[mixer].rate if rate is None else rate)
     game = MatrixGame(table)
     with progress.step(f"{study.payoff.name}: {mixer} from {how.seeds} starting points") as told:
         _, reached = train(begin(config, game, how), table, how, told)
-    found = Found(mixer=mixer, kind=kind, settings=repr(config), reached=reached, kept=None)
+    found = Found(mixer=mixer, kind=kind, settings=repr(config), rate=how.rate, reached=reached, kept=None)
     if kind in ("additive", "igm") or study.near(found) == how.seeds:
         return found
     with progress.step(f"{study.payoff.name}: {mixer} from the nearest {kind} table") as told:

@@ -1,6 +1,5 @@
 """What `qohort lab payoff` writes: a page, all numbers, and pictures."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +97,7 @@ def record(study: PayoffStudy) -> dict[str, dict[str, Any]]:
         found.mixer: {
             "class": found.kind,
             "settings": found.settings,
+            "rate": found.rate,
             "can": study.least(found),
             "squared_errors": found.reached.errors.round(6).tolist(),
             "chosen_payoffs": study.chosen(found).tolist(),
@@ -117,7 +117,7 @@ def numbers(study: PayoffStudy) -> dict[str, Any]:
         "qohort": qohort.__version__,
         "name": study.payoff.name,
         "payoff": study.payoff.table.tolist(),
-        "training": dataclasses.asdict(study.how),
+        "training": {"seeds": study.how.seeds, "updates": study.how.updates, "seed": study.how.seed},
         "classes": {
             kind: {
                 "squared_error": fit.squared_error,
@@ -144,10 +144,10 @@ def page(study: PayoffStudy, pictures: list[str]) -> str:
     parts += ["## What can be said\n", classes(study).markdown(), *sentences(study), ""]
     parts += shown[:1]
     if study.found:
-        how = study.how
+        how, rates = study.how, ", ".join(f"{found.mixer} {found.rate:g}" for found in study.found)
         parts += [
             "## What is found\n",
-            f"{how.seeds} starting points, {how.updates:,} updates of Adam on the whole table, rate {how.rate:g}.\n",
+            f"{how.seeds} starting points, {how.updates:,} updates of Adam on the whole table; rates: {rates}.\n",
             mixers(study).markdown(),
             *(f"- **{found.mixer}**: {verdict(study, found)}" for found in study.found),
             "",

@@ -28,17 +28,29 @@ from qohort.mixers import (
     QPLEXQatten,
 )
 
-MIXERS: dict[str, tuple[AbstractMixerConfig, Kind]] = {
-    "vdn": (VDN(), "additive"),
-    "qatten": (Qatten(), "additive"),
-    "qlinear": (Qlinear(), "additive"),
-    "qmix": (QMIX(), "supermodular"),
-    "monotone": (Monotone(), "monotone"),
-    "qplex": (QPLEX(), "igm"),
-    "qplex-qatten": (QPLEXQatten(importance=Importance()), "igm"),
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """A mixer as it is trained on tables."""
+
+    config: AbstractMixerConfig
+    kind: Kind
+    """The class that its tables are in at one state."""
+    rate: float = 0.01
+    """The learning rate that suits it."""
+
+
+MIXERS: dict[str, Trainable] = {
+    "vdn": Trainable(config=VDN(), kind="additive"),
+    "qatten": Trainable(config=Qatten(), kind="additive"),
+    "qlinear": Trainable(config=Qlinear(), kind="additive"),
+    "qmix": Trainable(config=QMIX(), kind="supermodular"),
+    "monotone": Trainable(config=Monotone(), kind="monotone"),
+    # with 0.01 λ runs away from some starting points, and most others end far off
+    "qplex": Trainable(config=QPLEX(), kind="igm", rate=0.003),
+    # with the one-layer kernels of its StarCraft settings it says less than its class
+    "qplex-qatten": Trainable(config=QPLEXQatten(importance=Importance()), kind="igm", rate=0.003),
 }
-"""Each mixer, and the class that its tables are in at one state. Settings are the defaults, but for the importance of
-QPLEX on Qatten: with the one-layer kernels of its StarCraft settings it says less than its class."""
 
 USUAL = ("vdn", "qatten", "qmix", "monotone", "qplex")
 """One mixer of each kind, and Qatten."""

@@ -32,8 +32,9 @@ def invented(name: str, mixer: str, tables: list, kept: list | None = None) -> P
 
     found = Found(
         mixer=mixer,
-        kind=MIXERS[mixer][1],
+        kind=MIXERS[mixer].kind,
         settings="",
+        rate=0.01,
         reached=reached(tables),
         kept=None if kept is None else reached(kept),
     )
@@ -60,7 +61,7 @@ def test_qmix_finds_320_where_it_can_say_288_and_stays_there_once_it_is():
 def test_training_goes_on_from_what_was_learned():
     """VDN on OR ends at the additive projection, and is there from the start if it goes on."""
     table, how = np.array([[0.0, 1.0], [1.0, 1.0]]), Descent(seeds=3, updates=1000)
-    learned, reached = train(begin(MIXERS["vdn"][0], MatrixGame(table), how), table, how)
+    learned, reached = train(begin(MIXERS["vdn"].config, MatrixGame(table), how), table, how)
     np.testing.assert_allclose(reached.tables, [[[0.25, 0.75], [0.75, 1.25]]] * 3, atol=0.01)
     _, again = train(learned, table, Descent(seeds=3, updates=1))
     np.testing.assert_allclose(again.errors, 0.25, atol=1e-3)
@@ -68,7 +69,7 @@ def test_training_goes_on_from_what_was_learned():
 
 def test_three_agents_with_different_numbers_of_actions():
     table = np.arange(12.0).reshape(2, 3, 2)
-    one = begin(MIXERS["vdn"][0], MatrixGame(table), Descent(seeds=2))
+    one = begin(MIXERS["vdn"].config, MatrixGame(table), Descent(seeds=2))
     assert one.utilities.shape == (2, 3, 3)
     _, reached = train(one, table, Descent(seeds=2, updates=50))
     assert reached.tables.shape == (2, 2, 3, 2)
