@@ -19,11 +19,14 @@ help:  ## show the targets
 	fi
 	@touch $@
 comma := ,
+BROWSERS := chromium chromium-browser google-chrome chrome
 
-demo: .venv/.ready-plots+video  ## train a team, live; leaves a curve and an episode to look at
+demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
 	@$(BIN)/python -m qohort.report.demo
 
 test: .venv/.ready-dev+plots+tensorboard  ## the tests
+	@which $(BROWSERS) 2>/dev/null | grep -q . \
+		|| echo "NOT TESTED: pages in a browser. Chromium is not installed (on Debian: apt-get install chromium)." >&2
 	@$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 test-slow: .venv/.ready-dev+plots+tensorboard  ## longer learning proofs too

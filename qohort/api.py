@@ -1,14 +1,19 @@
 """What `from qohort import X` finds."""
 
+from qohort.algorithms.novelty import Novelty
 from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.ppo import PPO
 from qohort.algorithms.replay_free import ReplayFree
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import AbstractEnv, check_env, make, names, register
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
+from qohort.networks.critic import Critic
 from qohort.networks.feedforward import FeedForward
+from qohort.networks.normalised import Normalised
 from qohort.networks.recurrent import Recurrent
+from qohort.networks.talking import Talking
 from qohort.replay.fresh import Fresh
 from qohort.replay.samplers import Replayed
 from qohort.spec import EnvSpec, Observation, Outcome
@@ -17,10 +22,12 @@ from qohort.training.run import Run
 from qohort.training.train import Trained, train
 
 __all__ = [
+    "PPO",
     "QMIX",
     "QPLEX",
     "VDN",
     "AbstractEnv",
+    "Critic",
     "EnvSpec",
     "FeedForward",
     "Fresh",
@@ -29,6 +36,8 @@ __all__ = [
     "LinearSchedule",
     "LoadedTeam",
     "Monotone",
+    "Normalised",
+    "Novelty",
     "Observation",
     "Optimiser",
     "Outcome",
@@ -40,6 +49,7 @@ __all__ = [
     "ReplayFree",
     "Replayed",
     "Run",
+    "Talking",
     "Trained",
     "ValueDecomposition",
     "check_env",

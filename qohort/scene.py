@@ -197,6 +197,10 @@ class Scene(eqx.Module):
     """Left, bottom, right and top of what is shown."""
     note: str = eqx.field(static=True, default="")
     """A sentence that explains the marks; it stands under the picture."""
+    agents: Float[Array, "*rows N 2"] | None = None
+    """Where each agent is, in the order of the world's agents: a viewer lets one point at them. None if nowhere."""
+    reach: Float[Array, "*rows N"] | None = None
+    """How far from there each agent can do something to others; 0 where there is nothing to show."""
 
 
 def sound(scene: Scene) -> Bool[Array, ""]:
@@ -215,6 +219,7 @@ def sound(scene: Scene) -> Bool[Array, ""]:
                 faults.append(jnp.any(layer.visible & ((layer.which < 0) | (layer.which >= len(layer.texts)))))
         faults += [jnp.any(layer.visible & ((tone < 0) | (tone >= len(Tone)))) for tone in tones]
         faults += [jnp.any(layer.visible & ~jnp.isfinite(x.reshape(len(x), -1)).all(axis=1)) for x in numbers]
+    faults += [~jnp.isfinite(x).all() for x in (scene.agents, scene.reach) if x is not None]
     return ~jnp.any(jnp.stack(faults))
 
 

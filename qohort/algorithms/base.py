@@ -2,12 +2,13 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.estimators.exploration import LinearSchedule
+from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam, Carry, View
 from qohort.replay.feed import AbstractFeed
 from qohort.replay.window import Window
@@ -30,8 +31,12 @@ class Pace(eqx.Module):
 class AbstractAlgorithm(abc.ABC):
     """Settings, and the pure functions that they define; a frozen dataclass, so a static argument."""
 
+    outputs: ClassVar[Literal["utilities", "logits"]] = "utilities"
+    """What the team network's numbers are: values of actions, or logits of a policy."""
+
     environments: int
     feed: AbstractFeed
+    gamma: float
 
     @abc.abstractmethod
     def check(self, spec: EnvSpec) -> None:
@@ -44,6 +49,14 @@ class AbstractAlgorithm(abc.ABC):
     @abc.abstractmethod
     def team_of(self, learner: Learner) -> AbstractTeam:
         """The weights that act."""
+
+    def mixer_of(self, learner: Learner) -> AbstractMixer | None:
+        """What makes one value of the utilities, to be looked into; None if nothing does."""
+        return None
+
+    def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        """The rewards as they are learnt from."""
+        return reward
 
     @abc.abstractmethod
     def act(

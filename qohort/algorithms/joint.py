@@ -31,7 +31,7 @@ def shares_of(valid: Bool[Array, "T B"], *, padding: bool) -> Shares:
     return Shares(*(mask / jnp.maximum(jnp.sum(mask), 1.0) for mask in (rows, counted)))
 
 
-def pick(values: Float[Array, "T B N A"], actions: Int[Array, "T B N"]) -> Float[Array, "T B N"]:
+def pick(values: Float[Array, "*rows A"], actions: Int[Array, "*rows"]) -> Float[Array, "*rows"]:
     """The values of the actions. On a CPU a masked sum and its gradient are faster than a gather and a scatter."""
     taken = actions[..., None] == jax.lax.broadcasted_iota(actions.dtype, values.shape, values.ndim - 1)
     return jnp.sum(jnp.where(taken, values, 0.0), axis=-1)
@@ -59,6 +59,11 @@ def per_row(function: Callable[..., Any], *arguments: Any) -> Any:
     steps, batch = jax.tree.leaves(arguments[0])[0].shape[:2]
     rows = jax.tree.map(lambda leaf: leaf.reshape(steps * batch, *leaf.shape[2:]), arguments)
     return jax.tree.map(lambda leaf: leaf.reshape(steps, batch, *leaf.shape[1:]), jax.vmap(function)(*rows))
+
+
+def mean_of_valid(rows: Float[Array, "T B"], valid: Bool[Array, "T B"], shares: Shares) -> Float[Array, ""]:
+    """The mean over the rows that count; what stands in the others does not matter."""
+    return jnp.sum(jnp.where(valid, rows, 0.0) * shares.error)
 
 
 def summary(looked: dict[str, Array], shares: Shares) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.optimiser import Optimiser
+from qohort.algorithms.q_learning import AbstractQLearning
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QPLEX, Importance, Qatten, QPLEXQatten
@@ -212,3 +213,9 @@ def decomposition(
         return {**PRESETS, **protocols}[name](settings, world)
 
     return Method(summary=summary, presets={name: functools.partial(build, name) for name in PRESETS})
+
+
+def under_protocol(preset: Preset, algorithm: AbstractQLearning, *, source: str) -> Preset:
+    """Another loss under a preset's protocol: its replay, optimiser, exploration, pace and run."""
+    protocol = {field.name: getattr(preset.algorithm, field.name) for field in dataclasses.fields(AbstractQLearning)}
+    return Preset(algorithm=dataclasses.replace(algorithm, **protocol), source=source, run=preset.run)

@@ -20,8 +20,10 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.algorithms.base import AbstractAlgorithm, Pace
 from qohort.algorithms.blocks import episodes_at_once, gradient_in_blocks
 from qohort.algorithms.joint import Shares, shares_of, summary
+from qohort.algorithms.novelty import Novelty, Surprise
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
+from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
 from qohort.networks import TeamConfig
@@ -41,6 +43,8 @@ class QLearner(eqx.Module):
     opt_state: Any
     learning_rate: Float[Array, ""]
     updates: Int[Array, ""]
+    surprise: Surprise | None = None
+    """What is known of the states so far, if new ones are paid for."""
 
 
 Looked = dict[str, Float[Array, "..."]]
@@ -73,10 +77,18 @@ class AbstractQLearning(AbstractAlgorithm):
     """Choose the next action with the live network, not the target network."""
     bootstrap_time_limit: bool = False
     """Look beyond the time limit; the published runs count it as the end."""
+    estimator: EstimatorName = "one-step"
+    """What the joint value is drawn to; see `qohort.estimators.returns`."""
+    td_lambda: float = 0.6
+    """λ of the chained estimators."""
+    n: int = 3
+    """Rewards in an `n-step` target."""
     target_interval: int = 200
     """Updates between two copies to the target network."""
     target_rate: float = 1.0
     """How far the target moves at each copy; 1 is all the way."""
+    novelty: Novelty = Novelty()
+    """A bonus for states that were seen seldom."""
     reward_reduction: Reduction = "none"
     """Makes one team reward of individual ones."""
     at_once: int | None = None
@@ -105,14 +117,15 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def check_settings(self) -> None:
         """Refuse settings that cannot be; every leaf calls it when it is made."""
-        for name in ("environments", "update_every", "updates", "target_interval", "at_once"):
+        for name in ("environments", "update_every", "updates", "target_interval", "at_once", "n"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QohortError(f"{name} is {value}; it must be at least 1.")
         if self.at_once is not None and self.feed.batch % self.at_once:
             raise QohortError(f"at_once is {self.at_once}; it must divide feed.batch, which is {self.feed.batch}.")
-        if not 0 <= self.gamma <= 1:
-            raise QohortError(f"gamma is {self.gamma}; it must lie between 0 and 1.")
+        for name in ("gamma", "td_lambda"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
         if not 0 < self.target_rate <= 1:
             raise QohortError(f"target_rate is {self.target_rate}; it must be above 0 and at most 1 (a full copy).")
         for end in ("start", "end"):
@@ -134,12 +147,14 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> QLearner:
         params = self.draw(spec, key)
+        surprise = self.novelty.init(spec, jax.random.fold_in(key, 1))
         return QLearner(
             params=params,
             target=jax.tree.map(jnp.copy, params),  # a donated buffer must not be handed over twice
             opt_state=self.optimiser.init(params),
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
+            surprise=surprise,
         )
 
     def team_of(self, learner: QLearner) -> AbstractTeam:
@@ -160,6 +175,7 @@ class AbstractQLearning(AbstractAlgorithm):
         return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
 
     def update(self, learner: QLearner, window: Window, key: PRNGKeyArray) -> tuple[QLearner, dict[str, Array]]:
+        window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)
         loss, figures, gradient = self.gradient(learner.params, learner.target, window)
         params, opt_state, norm = self.optimiser.step(
             learner.params, gradient, opt_state=learner.opt_state, learning_rate=learner.learning_rate
@@ -167,8 +183,8 @@ class AbstractQLearning(AbstractAlgorithm):
         updates = learner.updates + 1
         rate = jnp.where(updates % self.target_interval == 0, self.target_rate, 0.0)
         target = jax.tree.map(lambda old, new: old + rate.astype(old.dtype) * (new - old), learner.target, params)
-        learner = QLearner(params, target, opt_state, learner.learning_rate, updates)
-        return learner, {"loss": loss, "grad_norm": norm, **figures}
+        learner = QLearner(params, target, opt_state, learner.learning_rate, updates, surprise)
+        return learner, {"loss": loss, "grad_norm": norm, **figures, **told}
 
     def gradient(self, params: Any, target: Any, window: Window) -> tuple[Float[Array, ""], dict[str, Array], Any]:
         """The loss, what to log of it, and its gradient."""
@@ -182,6 +198,26 @@ class AbstractQLearning(AbstractAlgorithm):
         at_once = self.at_once or episodes_at_once(rows=frames * agents, batch=batch)
         shares = shares_of(window.valid, padding=self.counts_padding(params))
         return gradient_in_blocks(part, params, (window, shares), at_once=at_once)
+
+    def targets(self, window: Window, joint: Joint, greedy: Int[Array, "T1 B N"]) -> Float[Array, "T B M"]:
+        """What the joint values of the steps are drawn to.
+
+        Args:
+            window: some episodes.
+            joint: the target network's value of joint actions in some of the frames.
+            greedy: the greedy joint action of every frame.
+        """
+        evidence = evidence_of(
+            window,
+            joint,
+            greedy,
+            reward=self.team_reward(window.reward),
+            gamma=self.gamma,
+            bootstrap_time_limit=self.bootstrap_time_limit,
+            td_lambda=self.td_lambda,
+            n=self.n,
+        )
+        return ESTIMATORS[self.estimator](evidence)
 
     def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
         """The rewards as they are learnt from."""

@@ -4,7 +4,11 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 
+from qohort.algorithms import qtran, weighted_qmix
+from qohort.algorithms.coma_presets import coma
+from qohort.algorithms.maac_presets import maac
 from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.ppo_presets import PPO_METHODS
 from qohort.algorithms.presets import decomposition, paper_qplex, qatten_on
 from qohort.algorithms.replay_free_presets import replay_free
 from qohort.errors import QohortError
@@ -56,6 +60,13 @@ METHODS: dict[str, Method] = {
         Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
     ),
     **{f"pqn-{name}": replay_free(name, mixer) for name, mixer in REPLAY_FREE.items()},
+    "qtran": qtran.BASE,
+    "qtran-alt": qtran.ALT,
+    "ow-qmix": weighted_qmix.OPTIMISTIC,
+    "cw-qmix": weighted_qmix.CENTRAL,
+    "coma": coma(),
+    "maac": maac(),
+    **PPO_METHODS,
 }
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}

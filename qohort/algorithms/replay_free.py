@@ -34,7 +34,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm, Pace
-from qohort.algorithms.joint import at_rows, joint_values, mix, pick, shares_of, summary
+from qohort.algorithms.joint import at_rows, joint_values, mean_of_valid, mix, pick, shares_of, summary
+from qohort.algorithms.novelty import Novelty, Surprise
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import Looked
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
@@ -43,7 +44,7 @@ from qohort.algorithms.value_decomposition import Params
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy
 from qohort.mixers import VDN, MixerConfig
-from qohort.mixers.base import AbstractMixerConfig
+from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks import TeamConfig
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
 from qohort.networks.recurrent import Recurrent
@@ -60,6 +61,8 @@ class ReplayFreeLearner(eqx.Module):
     learning_rate: Float[Array, ""]
     updates: Int[Array, ""]
     """Stretches that were learnt from."""
+    surprise: Surprise | None = None
+    """What is known of the states so far, if new ones are paid for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,8 @@ class ReplayFree(AbstractAlgorithm):
     """Rewards in an `n-step` target."""
     bootstrap_time_limit: bool = False
     """Look beyond the time limit; the published runs count it as the end."""
+    novelty: Novelty = Novelty()
+    """A bonus for states that were seen seldom."""
     reward_reduction: Reduction = "none"
     """Makes one team reward of individual ones."""
 
@@ -114,10 +119,17 @@ class ReplayFree(AbstractAlgorithm):
             opt_state=self.optimiser.init(params),
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
+            surprise=self.novelty.init(spec, jax.random.fold_in(key, 1)),
         )
 
     def team_of(self, learner: ReplayFreeLearner) -> AbstractTeam:
         return learner.params.team
+
+    def mixer_of(self, learner: ReplayFreeLearner) -> AbstractMixer:
+        return learner.params.mixer
+
+    def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
+        return reduced(reward, self.reward_reduction)
 
     def pace(self) -> Pace:
         return Pace(self.feed.length * self.environments, "steps", 1)
@@ -150,6 +162,8 @@ class ReplayFree(AbstractAlgorithm):
         What is told of it are means over the minibatches.
         """
 
+        window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)
+
         def step(state: tuple, which: Int[Array, " C"]) -> tuple[tuple, dict[str, Array]]:
             params, opt_state = state
             (loss, figures), gradient = jax.value_and_grad(self.loss, has_aux=True)(params, window.columns(which))
@@ -164,8 +178,8 @@ class ReplayFree(AbstractAlgorithm):
 
         keys = jax.random.split(key, self.feed.epochs)
         (params, opt_state), figures = jax.lax.scan(epoch, (learner.params, learner.opt_state), keys)
-        learner = ReplayFreeLearner(params, opt_state, learner.learning_rate, learner.updates + 1)
-        return learner, {name: jnp.mean(values) for name, values in figures.items()}
+        learner = ReplayFreeLearner(params, opt_state, learner.learning_rate, learner.updates + 1, surprise)
+        return learner, {name: jnp.mean(values) for name, values in figures.items()} | told
 
     def loss(self, params: Params, window: Window) -> tuple[Float[Array, ""], dict[str, Array]]:
         """The loss on some environments, and what to log of it."""
@@ -176,7 +190,7 @@ class ReplayFree(AbstractAlgorithm):
 
         targets = self.targets(*jax.lax.stop_gradient((params, values)), window)
         error = mixed.q_tot - targets
-        td_loss = jnp.sum(jnp.where(window.valid, jnp.mean(error**2, axis=-1), 0.0) * shares.error)
+        td_loss = mean_of_valid(jnp.mean(error**2, axis=-1), window.valid, shares)
         penalty = jnp.sum(mixed.regulariser * shares.penalty)
         looked: Looked = {
             "q_tot": mixed.q_tot,
@@ -194,7 +208,7 @@ class ReplayFree(AbstractAlgorithm):
             window,
             joint_of(params.mixer, values, window.observations),
             greedy(values, window.observations.avail),
-            reward=reduced(window.reward, self.reward_reduction),
+            reward=self.team_reward(window.reward),
             gamma=self.gamma,
             bootstrap_time_limit=self.bootstrap_time_limit,
             td_lambda=self.td_lambda,

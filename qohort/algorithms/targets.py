@@ -65,12 +65,17 @@ def evidence_of(
     td_lambda: float,
     n: int,
 ) -> Evidence:
-    """Lay out a window: here, and only here, time flags become what may be looked at."""
+    """Lay out a window."""
     value_next = joint(NEXT, greedy[NEXT])
-    ends = window.terminated | (window.truncated & (not bootstrap_time_limit))
-    discount = jnp.where(ends, 0.0, gamma).astype(value_next.dtype)
-    decided = window.valid[1:] & ~window.first[1:-1]
-    connected = jnp.concatenate([decided, jnp.zeros_like(window.valid[:1])])
+    discount, connected = returns.outlook(
+        window.first,
+        window.terminated,
+        window.truncated,
+        window.valid,
+        gamma=gamma,
+        bootstrap_time_limit=bootstrap_time_limit,
+    )
+    discount = discount.astype(value_next.dtype)
     return Evidence(
         reward=jnp.broadcast_to(reward, value_next.shape),
         discount=jnp.broadcast_to(discount[..., None], value_next.shape),

@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.algorithms.joint import Shares, at_rows, joint_values, mix, pick, shares_of
-from qohort.algorithms.q_learning import AbstractQLearning, Looked
-from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of, joint_of
+from qohort.algorithms.joint import Shares, at_rows, joint_values, mean_of_valid, mix, pick, shares_of
+from qohort.algorithms.q_learning import AbstractQLearning, Looked, QLearner
+from qohort.algorithms.targets import joint_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
 from qohort.mixers import MixerConfig, Qatten
@@ -42,12 +42,6 @@ class ValueDecomposition(AbstractQLearning):
 
     mixer: MixerConfig | AbstractMixerConfig = Qatten()
     """How utilities become the joint value."""
-    estimator: EstimatorName = "one-step"
-    """What the joint value is drawn to; see `qohort.estimators.returns`."""
-    td_lambda: float = 0.6
-    """λ of the chained estimators."""
-    n: int = 3
-    """Rewards in an `n-step` target."""
     unavailable_targets: bool = False
     """Look for the best next action among unavailable ones too, as QPLEX's release does without double Q."""
     loss_scale: float = 1.0
@@ -55,10 +49,6 @@ class ValueDecomposition(AbstractQLearning):
 
     def __post_init__(self) -> None:
         self.check_settings()
-        if self.n < 1:
-            raise QohortError(f"n is {self.n}; it must be at least 1.")
-        if not 0 <= self.td_lambda <= 1:
-            raise QohortError(f"td_lambda is {self.td_lambda}; it must lie between 0 and 1.")
         if not self.loss_scale > 0:
             raise QohortError(f"loss_scale is {self.loss_scale}; it must be greater than 0.")
 
@@ -69,6 +59,9 @@ class ValueDecomposition(AbstractQLearning):
     def draw(self, spec: EnvSpec, key: PRNGKeyArray) -> Params:
         key_team, key_mixer = jax.random.split(key)
         return Params(self.team.build(spec, key_team), self.mixer.build(spec, key_mixer))
+
+    def mixer_of(self, learner: QLearner) -> AbstractMixer:
+        return learner.params.mixer
 
     def counts_padding(self, params: Params) -> bool:
         return params.mixer.regularise_padding
@@ -83,10 +76,15 @@ class ValueDecomposition(AbstractQLearning):
         chosen = pick(values[:-1], window.actions)
         mixed = mix(params.mixer, chosen, values[:-1], (now, window.actions))
 
-        targets = self._targets(window, values, (target, target_values))
+        following = window.observations
+        if self.unavailable_targets:
+            following = dataclasses.replace(following, avail=jnp.ones_like(following.avail))
+        chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
+        targets = self.targets(
+            window, joint_of(target.mixer, target_values, following), greedy(chooser, following.avail)
+        )
         error = mixed.q_tot - jax.lax.stop_gradient(targets)
-        squared = jnp.where(window.valid, jnp.mean(error**2, axis=-1), 0.0)
-        td_loss = self.loss_scale * jnp.sum(squared * shares.error)
+        td_loss = self.loss_scale * mean_of_valid(jnp.mean(error**2, axis=-1), window.valid, shares)
         penalty = jnp.sum(mixed.regulariser * shares.penalty)
         looked = {
             "q_tot": mixed.q_tot,
@@ -97,24 +95,3 @@ class ValueDecomposition(AbstractQLearning):
             **{f"mixer/{name}": value for name, value in mixed.aux.items()},
         }
         return td_loss + penalty, looked
-
-    def _targets(
-        self, window: Window, values: Float[Array, "T1 B N A"], target: tuple[Params, Float[Array, "T1 B N A"]]
-    ) -> Float[Array, "T B M"]:
-        """What the joint values of the steps are drawn to."""
-        params, target_values = target
-        seen = window.observations
-        if self.unavailable_targets:
-            seen = dataclasses.replace(seen, avail=jnp.ones_like(seen.avail))
-        chooser = jax.lax.stop_gradient(values) if self.double_q else target_values
-        evidence = evidence_of(
-            window,
-            joint_of(params.mixer, target_values, seen),
-            greedy(chooser, seen.avail),
-            reward=self.team_reward(window.reward),
-            gamma=self.gamma,
-            bootstrap_time_limit=self.bootstrap_time_limit,
-            td_lambda=self.td_lambda,
-            n=self.n,
-        )
-        return ESTIMATORS[self.estimator](evidence)

@@ -11,8 +11,9 @@ from rich.table import Table
 from qohort.algorithms.registry import METHODS, WORLD_DEFAULTS
 from qohort.cli.parse import parse
 from qohort.envs import make, names
-from qohort.envs.battle import roster
+from qohort.envs.battle import crowd, roster
 from qohort.envs.battle.catalogue import CATALOGUE
+from qohort.envs.registry import BUILT_IN
 
 What = Literal["all", "algorithms", "environments", "maps", "presets"]
 
@@ -61,6 +62,9 @@ def _maps() -> Table:
         table.add_row(
             f"battle/{name}", battle.terrain, roster.allies(battle), roster.enemies(battle), str(battle.limit)
         )
+    for name in ("battle/crowd", "battle/crowd-300"):
+        size = BUILT_IN[name].options.get("size", crowd.SIZE)
+        table.add_row(name, "flat", f"{size} Marines", "as many; see its options", str(crowd.LIMIT))
     table.add_row("battle/custom", "any", "a scenario of your own:", "a JSON file", "any")
     return table
 

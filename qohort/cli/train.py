@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import tyro
 
 from qohort.algorithms.method import Preset
-from qohort.algorithms.registry import METHODS, preset, preset_names
+from qohort.algorithms.registry import METHODS, preset, preset_names, unknown
 from qohort.cli.parse import parse
 from qohort.errors import QohortError
+from qohort.networks import TEAMS
 from qohort.training.run import Run
 from qohort.training.train import Trained, train
 
@@ -22,6 +23,7 @@ Train a team, or go on with the same run if it was stopped.
   NAME      {", ".join(METHODS)}
   WORLD     a name from `qohort list`, or module:factory for a world of your own
   --preset  {", ".join(preset_names())}; the world's own if it has one, else paper
+  --team    {", ".join(TEAMS)}: another network for the agents than the preset's
 
 `qohort train NAME WORLD --help` shows every flag with its value in the preset."""
 
@@ -33,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
         print(USAGE)
         return 0
     settings = preset(chosen.name, chosen.world, chosen.preset)
+    if chosen.team is not None:
+        settings = with_team(settings, chosen.team)
     flags = parse(
         flags_type(settings),
         rest,
@@ -74,9 +78,18 @@ def _choose(argv: Sequence[str]) -> tuple[argparse.Namespace | None, list[str]]:
         )
     picker = argparse.ArgumentParser(prog="qohort train", add_help=False, allow_abbrev=False)
     picker.add_argument("--preset")
+    picker.add_argument("--team")
     chosen, rest = picker.parse_known_args(list(argv[2:]))
     chosen.name, chosen.world = argv[:2]
     return chosen, rest
+
+
+def with_team(settings: Preset, name: str) -> Preset:
+    """The settings with another network for the agents, or a sentence with the nearest name."""
+    if name not in TEAMS:
+        raise QohortError(unknown("team network", name, TEAMS, see="qohort train --help"))
+    algorithm: Any = settings.algorithm
+    return dataclasses.replace(settings, algorithm=dataclasses.replace(algorithm, team=TEAMS[name]))
 
 
 def flags_type(settings: Preset) -> Any:

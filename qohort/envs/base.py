@@ -4,7 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from qohort.scene import Scene
 from qohort.spec import EnvSpec, Observation, Outcome
@@ -42,3 +42,7 @@ class AbstractEnv(eqx.Module):
     def scene(self, snapshot: Snapshot) -> Scene | None:
         """What to draw of a snapshot; a world that says nothing cannot be watched, and needs nothing else."""
         return None
+
+    def traits(self, before: Snapshot, after: Snapshot) -> dict[str, Float[Array, " N"]]:
+        """What else there is to say of each agent around a step, by name, for analyses; most worlds need nothing."""
+        return {}

@@ -31,6 +31,7 @@ class Entry:
 _MATRIX = "qohort.envs.games.matrix"
 
 _BATTLE = "qohort.envs.battle.factory:battle"
+_CROWD = "qohort.envs.battle.crowd:crowd"
 _FORAGING = "qohort.envs.grids.foraging:Foraging"
 _SQUEEZE = "qohort.envs.games.squeeze:GaussianSqueeze"
 _PREY, _STAGS = "qohort.envs.grids.qtran_prey:QtranPrey", "qohort.envs.grids.stag_hunt:StagHunt"
@@ -39,6 +40,8 @@ _TRAFFIC = "qohort.envs.traffic.junction:TrafficJunction"
 BUILT_IN: dict[str, Entry] = {
     **{f"battle/{name}": Entry(_BATTLE, {"map": name}) for name in BATTLES},
     "battle/custom": Entry(_BATTLE),
+    "battle/crowd": Entry(_CROWD),
+    "battle/crowd-300": Entry(_CROWD, {"name": "crowd-300", "size": 300}),
     "foraging/8x8-2p-2f-coop": Entry(_FORAGING, {"size": 8, "players": 2, "foods": 2, "sight": None, "coop": True}),
     "foraging/8x8-2p-2f-2s-coop": Entry(_FORAGING, {"size": 8, "players": 2, "foods": 2, "sight": 2, "coop": True}),
     "foraging/10x10-3p-3f": Entry(_FORAGING, {"size": 10, "players": 3, "foods": 3, "sight": None, "coop": False}),

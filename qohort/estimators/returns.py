@@ -19,6 +19,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 
+def outlook(
+    first: Bool[Array, "T1 B"],
+    terminated: Bool[Array, "T B"],
+    truncated: Bool[Array, "T B"],
+    valid: Bool[Array, "T B"],
+    *,
+    gamma: float,
+    bootstrap_time_limit: bool,
+) -> tuple[Float[Array, "T B"], Bool[Array, "T B"]]:
+    """`discount` and `connected` of a window: here, and only here, time flags become what may be looked at."""
+    ends = terminated | (truncated & (not bootstrap_time_limit))
+    decided = valid[1:] & ~first[1:-1]
+    connected = jnp.concatenate([decided, jnp.zeros_like(valid[:1])])
+    return jnp.where(ends, 0.0, gamma), connected
+
+
 def one_step(
     reward: Float[Array, "T *rest"], discount: Float[Array, "T *rest"], value_next: Float[Array, "T *rest"]
 ) -> Float[Array, "T *rest"]:

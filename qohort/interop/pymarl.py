@@ -2,8 +2,9 @@
 
 A state dict is a mapping from PyTorch's names to arrays. Names are those of PyMARL (agent, QMIX), of the Qatten
 authors' release (Qatten, Qlinear), of the QPLEX authors' release (QPLEX, with and without Qatten; copies elsewhere have
-the same names) and of PyMARL2 (QMIX and Qatten under other names). What a mixer is, and how wide, is read from names
-and shapes; what weights do not tell (dead agents, regulariser) are settings.
+the same names), of weighted QMIX's release (its unrestricted mixer) and of PyMARL2 (QMIX and Qatten under other names).
+What a mixer is, and how wide, is read from names and shapes; what weights do not tell (dead agents, regulariser) are
+settings. QTRAN's critic comes in through `qohort.interop.critics`.
 """
 
 import dataclasses
@@ -18,12 +19,15 @@ import numpy as np
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
+from qohort.interop.critics import critic_places, read_central
 from qohort.interop.places import Arrays, Place, count, filled, has, linear, listed, network, outputs, take, title
 from qohort.mixers import (
     QMIX,
     QPLEX,
     VDN,
     AbstractMixer,
+    Central,
+    CentralMixer,
     Importance,
     MixerConfig,
     Qatten,
@@ -38,6 +42,7 @@ from qohort.mixers import (
 )
 from qohort.networks.base import AbstractTeam
 from qohort.networks.hyper import Hypernetwork, layer_sizes
+from qohort.networks.joint_critic import JointCritic
 from qohort.networks.recurrent import Recurrent, RecurrentAgent
 from qohort.networks.sharing import IndependentTeam
 from qohort.spec import EnvSpec
@@ -92,6 +97,7 @@ _KINDS: dict[str, tuple[type, Dialect]] = {
     "weight_nn": (Qlinear, "pymarl"),
     "attention_weight": (QPLEXQatten, "pymarl"),
     "si_weight": (QPLEX, "pymarl"),
+    "net.0": (Central, "pymarl"),
 }
 
 
@@ -135,7 +141,7 @@ def team_from_pymarl(agent: str | pathlib.Path | Arrays, spec: EnvSpec) -> Loade
     return LoadedTeam(algorithm, agent_from_pymarl(arrays, spec, config), spec, step=0)
 
 
-def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig:
+def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig | Central:
     """The settings of a mixer, as far as weights tell them; the others are given."""
     if not arrays:
         return VDN(**settings)
@@ -157,8 +163,8 @@ def mixer_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> Abstrac
     return _filled(mixer, _used(mixer, arrays, dialect), dialect, spec)
 
 
-def to_pymarl(module: AbstractMixer | AbstractTeam, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
-    """The arrays of a mixer or of a team under PyTorch's names; gradients of one work as well."""
+def to_pymarl(module: AbstractMixer | AbstractTeam | JointCritic, dialect: Dialect = "pymarl") -> dict[str, np.ndarray]:
+    """The arrays of a mixer, a team or a joint critic under PyTorch's names; gradients of one work as well."""
     arrays: dict[str, np.ndarray] = {}
     for place in _places(module, dialect):
         joined = np.concatenate([np.asarray(part(module)) for part in place.parts], axis=place.axis)
@@ -201,14 +207,13 @@ def _places(module: Any, dialect: Dialect) -> list[Place]:
             return [place for part, name in names.items() for place in network(module, part, [name], stacked=False)]
         case QattenMixer():
             return _qatten_places(module, "", _QATTEN[dialect])
-        case QlinearMixer():
-            return _qlinear_places(module)
-        case QPLEXMixer() | QPLEXQattenMixer():
-            return _qplex_places(module)
+        case QlinearMixer() | QPLEXMixer() | QPLEXQattenMixer() | CentralMixer() | JointCritic(value_encoder=None):
+            return _PLACES[type(module)](module)
         case _:
             raise QohortError(
                 f"PyMARL has no names for the weights of {title(module)} with these settings; it knows recurrent "
-                "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten, Qlinear and QPLEX."
+                "agents with shared weights, VDN, QMIX with a hidden layer and a state, Qatten, Qlinear, QPLEX, the "
+                "unrestricted mixer of weighted QMIX, and QTRAN's critic in the forms of PyMARL."
             )
 
 
@@ -283,6 +288,16 @@ def _with_widths(mixer: QattenMixer, arrays: Arrays, names: Mapping[str, str]) -
     return mixer
 
 
+_PLACES: dict[type, Callable[[Any], list[Place]]] = {
+    QlinearMixer: _qlinear_places,
+    QPLEXMixer: _qplex_places,
+    QPLEXQattenMixer: _qplex_places,
+    CentralMixer: critic_places,
+    JointCritic: critic_places,
+}
+"""Where the arrays of those come from whose names are the same everywhere."""
+
+
 def _read_qmix(arrays: Arrays, spec: EnvSpec, dialect: Dialect) -> dict[str, Any]:
     names = _QMIX[dialect]
     return {"embed": outputs(arrays, names["hidden_bias"]), **_read_hypernet(arrays, names["hidden_weights"])}
@@ -339,6 +354,7 @@ _READERS: dict[type, Callable[[Arrays, EnvSpec, Dialect], dict[str, Any]]] = {
     Qlinear: _read_qlinear,
     QPLEX: _read_qplex,
     QPLEXQatten: _read_qplex_qatten,
+    Central: lambda arrays, spec, dialect: read_central(arrays),
 }
 """What weights tell of the settings of each mixer."""
 

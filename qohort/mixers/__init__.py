@@ -1,6 +1,7 @@
 """Mixers: from the agents' utilities to the value of the joint action. One paper, one file."""
 
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
+from qohort.mixers.central import Central, CentralMixer
 from qohort.mixers.independent import Independent, IndependentMixer
 from qohort.mixers.monotone import Monotone, MonotoneMixer
 from qohort.mixers.qatten import Qatten, QattenMixer
@@ -11,7 +12,7 @@ from qohort.mixers.qplex_qatten import QPLEXQatten, QPLEXQattenMixer
 from qohort.mixers.vdn import VDN, VDNMixer
 
 MixerConfig = Independent | VDN | QMIX | Qatten | Qlinear | QPLEX | QPLEXQatten | Monotone
-"""Every mixer's settings."""
+"""The settings of every mixer whose utilities agents may act by."""
 
 __all__ = [
     "QMIX",
@@ -19,6 +20,8 @@ __all__ = [
     "VDN",
     "AbstractMixer",
     "AbstractMixerConfig",
+    "Central",
+    "CentralMixer",
     "Importance",
     "Independent",
     "IndependentMixer",

@@ -1,8 +1,18 @@
 """Team networks: what agents see goes in, utilities come out."""
 
 from qohort.networks.feedforward import FeedForward
+from qohort.networks.normalised import Normalised
 from qohort.networks.recurrent import Recurrent
+from qohort.networks.talking import Talking
 
-TeamConfig = Recurrent | FeedForward
+TeamConfig = Recurrent | FeedForward | Normalised | Talking
 
-__all__ = ["FeedForward", "Recurrent", "TeamConfig"]
+TEAMS: dict[str, TeamConfig] = {
+    "recurrent": Recurrent(),
+    "feed-forward": FeedForward(),
+    "normalised": Normalised(),
+    "talking": Talking(),
+}
+"""What `--team` may name."""
+
+__all__ = ["TEAMS", "FeedForward", "Normalised", "Recurrent", "Talking", "TeamConfig"]

@@ -38,6 +38,11 @@ class AbstractTeam(eqx.Module):
     It reads a stretch of time: acting is a stretch of length 1.
     """
 
+    @property
+    @abc.abstractmethod
+    def talks(self) -> bool:
+        """Whether agents hear of each other, so that none can act alone."""
+
     @abc.abstractmethod
     def initial(self, batch: int) -> Carry:
         """The memory before the first step of an episode; every leaf begins with the axes `B N`."""

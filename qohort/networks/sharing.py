@@ -29,6 +29,10 @@ class IndependentTeam(AbstractTeam):
     sets: tuple[int, ...] | None = eqx.field(static=True)
     """Which of the stacked networks each agent uses; None if there is one for all."""
 
+    @property
+    def talks(self) -> bool:
+        return False
+
     def initial(self, batch: int) -> Carry:
         carry = self.agent.initial(batch * self.n_agents)
         return jax.tree.map(lambda leaf: leaf.reshape(batch, self.n_agents, *leaf.shape[1:]), carry)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qohort.report.curves import Curve
 
 NAME, WORLD = "qatten", "battle/3m"
-CURVE, EPISODE = "curve.png", "episode.gif"
+CURVE, EPISODE = "curve.png", "episode.html"
 
 
 def main() -> int:
@@ -40,10 +40,12 @@ def demo(root: Path, **settings: int) -> int:
     story = "three Marines against three that the game commands; each sees what is near it, all share one reward."
     console.print(f"{NAME} on {WORLD}: {story}", soft_wrap=True)
     from qohort.algorithms.registry import preset
-    from qohort.report import curves, figures, raster  # a missing extra is told before training, not after it
+    from qohort.report import curves, figures  # a missing extra is told before training, not after it
     from qohort.report.episode import watch
     from qohort.training.run import Run
     from qohort.training.train import train
+    from qohort.watch.page import page, write_page
+    from qohort.watch.record import record
 
     figures.require()
     chosen = preset(NAME, WORLD)
@@ -54,7 +56,8 @@ def demo(root: Path, **settings: int) -> int:
     folder = trained.folder
     curve = curves.read_curve(folder)
     curves.draw_curve(curve, [folder / CURVE])
-    raster.write_gif(watch(folder), folder / EPISODE)
+    episode = watch(folder, which="last")
+    write_page(folder / EPISODE, page(episode.title, [record(episode)]))
     console.print(_told(folder, curve, run.seed), soft_wrap=True, markup=False)
     return 0
 
@@ -75,9 +78,10 @@ def _told(folder: Path, curve: "Curve", seed: int) -> str:
 
 To look at:
   learning curve  {folder / CURVE}
-  an episode      {folder / EPISODE}
+  an episode      {folder / EPISODE}   (open it in a browser)
 
 To try next:
+  {command} watch {folder} --number 1
   {command} eval {folder}
   {command} train qmix {WORLD}
   {command} train {NAME} {WORLD} --seeds 5

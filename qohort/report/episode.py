@@ -4,22 +4,26 @@ import collections
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.joint import pick
 from qohort.envs import AbstractEnv, make
 from qohort.envs.base import Snapshot
 from qohort.errors import QohortError
+from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
-from qohort.training.collect import Actors, first_actors, view_of
+from qohort.report.joint import Joint, joint
+from qohort.spec import EnvSpec
+from qohort.training.collect import Actors, first_actors
 from qohort.training.evaluation import evaluation_key
-from qohort.training.load import EVALUATE_STREAM, Which, load_arrays, read_run
+from qohort.training.load import EVALUATE_STREAM, RunConfig, Which, load_arrays, load_learner, read_run
+from qohort.training.moments import Moment, look_and_step
 from qohort.training.tally import metric_name
 
 LISTED = 4
@@ -44,6 +48,12 @@ class Episode:
     """Whether the task ended; otherwise the time limit was hit."""
     metrics: dict[str, float]
     """What the world says of the whole episode."""
+    outputs: Literal["utilities", "logits"] = "utilities"
+    """What `values` are."""
+    returns: Float[np.ndarray, "T M2"] | None = None
+    """What followed each step in this episode: the discounted sum of rewards, as they are learnt from."""
+    joint: Joint | str = "Nothing is known of a mixer."
+    """What the mixer made of the utilities, or why there is nothing to say."""
 
     @property
     def length(self) -> int:
@@ -90,6 +100,7 @@ def watch(
     which: Which = "best",
     number: int = 0,
     stream: int = 0,
+    start: int | None = None,
     env: AbstractEnv | None = None,
     classes: Sequence[type] = (),
 ) -> Episode:
@@ -101,6 +112,7 @@ def watch(
         which: the one with the best evaluation, or the newest one.
         number: which episode of the random stream, from 0.
         stream: the random stream, as in `qohort eval RUN --stream`.
+        start: the seed whose episodes are played, as in `qohort eval --seed`; by default, the team's own.
         env: the world, if the run was started from Python with a world that has no registered name.
         classes: config classes of your own that the run was made with.
     """
@@ -111,10 +123,23 @@ def watch(
     world = env or make(config.world)
     seed = config.run.seed if seed is None else seed
     team, counters = load_arrays(Path(run), config, world.spec, seed=seed, which=which)
-    key = evaluation_key(seed, EVALUATE_STREAM + stream)
+    key = evaluation_key(seed if start is None else start, EVALUATE_STREAM + stream)
     title = f"{config.name} on {config.world}, seed {seed}"
     title += ", best team" if which == "best" else f", team at step {counters['step']:,}"
-    return play(config.algorithm, world, team, key=key, number=number, title=title)
+    mixer = _mixer(Path(run), config, world.spec, seed=seed, team=team)
+    return play(config.algorithm, world, team, key=key, number=number, title=title, mixer=mixer)
+
+
+def _mixer(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, team: AbstractTeam) -> AbstractMixer | str:
+    """The mixer that was learned together with a team: checkpoints keep that of the newest team only."""
+    learner, _ = load_learner(folder, config, spec, seed=seed)
+    mixer = config.algorithm.mixer_of(learner)
+    if mixer is None:
+        return f"{config.name} has no mixer."
+    newest = jax.tree.leaves(config.algorithm.team_of(learner))
+    if not all(np.array_equal(*pair) for pair in zip(newest, jax.tree.leaves(team), strict=True)):
+        return "Only the newest team's mixer is kept, and this is an earlier team. Watch the last one to see it."
+    return mixer
 
 
 def play(
@@ -125,6 +150,7 @@ def play(
     key: PRNGKeyArray,
     number: int = 0,
     title: str = "",
+    mixer: AbstractMixer | str = "Nothing is known of a mixer.",
 ) -> Episode:
     """The greedy episode that is the `number`-th of `evaluate` with this key."""
     moments, last = jax.jit(_roll, static_argnums=(0, 4))(algorithm, env, team, key, number)
@@ -138,18 +164,35 @@ def play(
         )
         return jax.tree.map(lambda leaf: leaf[: length + 1], every)
 
+    snapshots, values, actions = stacked("snapshot"), np.asarray(stacked("values")), moments.actions[:length]
+    made: Joint | str = mixer if isinstance(mixer, str) else ""
+    if isinstance(mixer, AbstractMixer):
+        seen = jax.jit(jax.vmap(env.observe))(jax.tree.map(lambda leaf: leaf[:length], snapshots))
+        made = joint(mixer, pick(jnp.asarray(values[:length]), actions), seen, actions)
+    learnt = np.asarray(algorithm.team_reward(moments.reward[:length, None]))
     return Episode(
         env=env,
         title=title or env.spec.name,
-        snapshots=stacked("snapshot"),
-        values=np.asarray(stacked("values")),
+        snapshots=snapshots,
+        values=values,
         avail=np.asarray(stacked("avail")),
         alive=np.asarray(stacked("alive")),
-        actions=np.asarray(moments.actions[:length]),
+        actions=np.asarray(actions),
         rewards=np.asarray(moments.reward[:length]),
         terminated=bool(moments.terminated[length - 1]),
         metrics={metric: float(value[length - 1]) for metric, value in moments.metrics.items()},
+        outputs=algorithm.outputs,
+        returns=discounted(learnt[:, 0], algorithm.gamma),
+        joint=made,
     )
+
+
+def discounted(rewards: Float[np.ndarray, "T M"], gamma: float) -> Float[np.ndarray, "T M"]:
+    """The discounted sum of the rewards from each step on."""
+    totals, total = np.zeros(rewards.shape, np.float32), np.zeros(rewards.shape[1])
+    for step in reversed(range(len(rewards))):
+        total = totals[step] = rewards[step] + gamma * total
+    return totals
 
 
 def figures(episode: Episode) -> dict[str, float]:
@@ -158,23 +201,9 @@ def figures(episode: Episode) -> dict[str, float]:
     return {metric_name(name): value for name, value in scores.items()}
 
 
-class _Moment(eqx.Module):
-    """What is looked at before a step, and what the step brought."""
-
-    snapshot: Snapshot
-    values: Float[Array, "*rows N A"]
-    avail: Bool[Array, "*rows N A"]
-    alive: Bool[Array, "*rows N"]
-    actions: Int[Array, "*rows N"]
-    reward: Float[Array, "*rows M"]
-    terminated: Bool[Array, "*rows"]
-    truncated: Bool[Array, "*rows"]
-    metrics: dict[str, Float[Array, "*rows"]]
-
-
 def _roll(
     algorithm: AbstractAlgorithm, env: AbstractEnv, team: AbstractTeam, key: PRNGKeyArray, number: int
-) -> tuple[_Moment, _Moment]:
+) -> tuple[Moment, Moment]:
     """Play on to the limit as `evaluate` does, and one moment more; what comes after the end is cut off later.
 
     An episode's random numbers depend on its place alone, so the first `number + 1` are played.
@@ -182,35 +211,8 @@ def _roll(
     environments = number + 1
     key_reset, key_play = jax.random.split(key)
 
-    def step(actors: Actors, time: Int[Array, ""]) -> tuple[Actors, _Moment]:
-        key_act, key_step = jax.random.split(jax.random.fold_in(key_play, time))
-        snapshot = jax.vmap(env.snapshot)(actors.state)
-        seen = jax.vmap(env.observe)(snapshot)
-        view = view_of(seen, actors.last_action)
-        out, _ = team(actors.carry, *jax.tree.map(lambda leaf: leaf[None], (view, actors.first)))
-        actions, memory = algorithm.act(
-            team, actors.carry, view, first=actors.first, key=key_act, exploration=jnp.zeros(())
-        )
-        state, outcome = jax.vmap(env.step)(jax.random.split(key_step, environments), actors.state, actions)
-        moment = _Moment(
-            snapshot=snapshot,
-            values=out.values[0],
-            avail=seen.avail,
-            alive=seen.alive,
-            actions=actions.astype(jnp.int32),
-            reward=outcome.reward,
-            terminated=outcome.terminated,
-            truncated=outcome.truncated,
-            metrics=outcome.metrics,
-        )
-        actors = Actors(
-            state=state,
-            carry=memory,
-            last_action=actions.astype(jnp.int32),
-            first=jnp.zeros_like(actors.first),
-            gained=actors.gained,
-            length=actors.length,
-        )
+    def step(actors: Actors, time: Int[Array, ""]) -> tuple[Actors, Moment]:
+        actors, moment = look_and_step(algorithm, env, team, actors, key=jax.random.fold_in(key_play, time))
         return actors, jax.tree.map(lambda leaf: leaf[number], moment)
 
     actors = first_actors(env, team, environments=environments, key=key_reset)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.base import AbstractAlgorithm, Learner
 from qohort.algorithms.registry import METHODS
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
@@ -108,6 +108,11 @@ class LoadedTeam:
 
     def agent(self, which: int | str) -> "LoadedAgent":
         """One agent alone, by its position or name; it sees nothing of the others."""
+        if self.network.talks:
+            raise QohortError(
+                "The agents of this team send each other messages, so none of them can act alone; "
+                "let the whole team act with `team.act`."
+            )
         if isinstance(which, str) and which not in self.spec.agents:
             raise QohortError(f"There is no agent named {which!r}; there are {', '.join(self.spec.agents)}.")
         index = self.spec.agents.index(which) if isinstance(which, str) else which
@@ -192,20 +197,34 @@ def load_arrays(
     """The weights of a team and the counters of the checkpoint they come from."""
     if which not in ("best", "last"):
         raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
+    if which == "last":
+        learner, counters = load_learner(folder, config, spec, seed=seed)
+        return config.algorithm.team_of(learner), counters
+    return _load(folder, config, spec, seed=seed, part="best")
+
+
+def load_learner(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int) -> tuple[Learner, dict[str, Any]]:
+    """All that learning had changed when the newest checkpoint was made, and its counters."""
+    return _load(folder, config, spec, seed=seed, part="train.learner")
+
+
+def _load(
+    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, part: Literal["best", "train.learner"]
+) -> tuple[Any, dict[str, Any]]:
     groups = groups_in(folder)
     known = {config.run.seed + index for index in range(config.run.seeds)}.union(*groups)
     if seed not in known:
         raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, sorted(known)))}.")
     group = next((group for group in groups if seed in group), (seed,))
     stacked = is_stacked(group, config.run.together)
-    learner = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
-    like = config.algorithm.team_of(learner) if which == "best" else learner
+    like = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
+    if part == "best":
+        like = config.algorithm.team_of(like)
     if stacked:
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(group), *leaf.shape), leaf.dtype), like)
-    part = "best" if which == "best" else "train.learner"
     loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
     tree = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
-    return tree if which == "best" else config.algorithm.team_of(tree), loaded.counters
+    return tree, loaded.counters
 
 
 def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -20,7 +20,7 @@ FAULTY = ("--steps", "200", "--eval-every", "200", "--eval-episodes", "4", "--ab
     ("words", "sentence"),
     [
         (["trian"], "no command named 'trian'. Did you mean 'train'?"),
-        (["train", "qatan", "games/two-step"], "no algorithm named 'qatan'. Did you mean 'qatten'?"),
+        (["train", "qaten", "games/two-step"], "no algorithm named 'qaten'. Did you mean 'qatten'?"),
         (["train", "qmix", "games/two-stp"], "no world called 'games/two-stp'. Did you mean 'games/two-step'?"),
         (["train", "qmix", "nowhere:world"], "no module 'nowhere'"),
         (["train", "qmix", "tests.cli.faulty:nothing"], "has no 'nothing'"),
@@ -29,6 +29,7 @@ FAULTY = ("--steps", "200", "--eval-every", "200", "--eval-episodes", "4", "--ab
         (["train", "--steps", "5"], "lacks an algorithm and a world"),
         ([*TRAIN, "--preset", "papr"], "no preset of qmix named 'papr'. Did you mean 'paper'?"),
         ([*TRAIN, "--preset"], "--preset"),
+        ([*TRAIN, "--team", "talkin"], "no team network named 'talkin'. Did you mean 'talking'?"),
         ([*TRAIN, "--stepz", "5"], "--stepz"),
         ([*TRAIN, "--steps", "many"], "--steps"),
         ([*TRAIN, "--steps", "-5"], "--steps is -5; it must be at least 1"),

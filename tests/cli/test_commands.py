@@ -34,6 +34,13 @@ def test_help_shows_flags_with_the_preset_s_values(qohort):
         assert flag in answer.out
 
 
+def test_another_network_for_the_agents(qohort):
+    answer = qohort("train", "qmix", "games/relay", "--team", "talking", "--help")
+    assert answer.code == 0
+    for flag in ("--algorithm.team.rounds", "--algorithm.team.signature", "--algorithm.mixer.embed"):
+        assert flag in answer.out
+
+
 def test_version(qohort):
     assert qohort("--version").out.startswith("qohort 0.")
 

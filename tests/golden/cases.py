@@ -12,23 +12,37 @@ ROOT = pathlib.Path(__file__).parents[2]
 BESIDE = ROOT.parent / "shared" / "golden" / "algorithms"
 VARIABLE = "QOHORT_GOLDEN"
 
-MIXERS = {
-    "modules/mixers/vdn.py VDNMixer",
-    "modules/mixers/qmix.py QMixer",
-    "modules/mixers/nmix.py Mixer",
-    "modules/mixers/qatten.py QattenMixer",
-    "modules/mixers/qlinear.py QlinearMixer",
-    "modules/mixers/dmaq_general.py DMAQer",
-    "modules/mixers/dmaq_qatten.py DMAQ_QattenMixer",
-}
-LEARNERS = {
-    "learners/q_learner.py QLearner",
-    "learners/nq_learner.py NQLearner",
-    "learners/dmaq_qatten_learner.py DMAQ_qattenLearner",
-}
-LEARNT_MIXERS = {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear", "dmaq", "dmaq_qatten"}
+Kind = Literal[
+    "mixer", "joint critic", "coma critic", "learner", "qtran", "weighted qmix", "coma learner", "later", "absent"
+]
 
-Kind = Literal["mixer", "learner", "later", "absent"]
+KINDS: dict[str, Kind] = {
+    "modules/mixers/vdn.py VDNMixer": "mixer",
+    "modules/mixers/qmix.py QMixer": "mixer",
+    "modules/mixers/nmix.py Mixer": "mixer",
+    "modules/mixers/qatten.py QattenMixer": "mixer",
+    "modules/mixers/qlinear.py QlinearMixer": "mixer",
+    "modules/mixers/dmaq_general.py DMAQer": "mixer",
+    "modules/mixers/dmaq_qatten.py DMAQ_QattenMixer": "mixer",
+    "modules/mixers/qmix_central_no_hyper.py QMixerCentralFF": "mixer",
+    "modules/mixers/qmix_central_attention.py QMixerCentralAtten": "mixer",
+    "modules/mixers/qtran.py QTranBase": "joint critic",
+    "modules/critics/coma.py COMACritic": "coma critic",
+    "learners/q_learner.py QLearner": "learner",
+    "learners/nq_learner.py NQLearner": "learner",
+    "learners/dmaq_qatten_learner.py DMAQ_qattenLearner": "learner",
+    "learners/qtran_learner.py QLearner": "qtran",
+    "learners/max_q_learner.py MAXQLearner": "weighted qmix",
+    "learners/coma_learner.py COMALearner": "coma learner",
+}
+"""How the numbers of each class are compared; files of other classes are left for later."""
+
+LEARNT_MIXERS: dict[Kind, set[str | None]] = {
+    "learner": {None, "None", "none", "", "vdn", "qmix", "qatten", "qlinear", "dmaq", "dmaq_qatten"},
+    "qtran": {"qtran_base"},
+    "weighted qmix": {"vdn", "qmix"},
+}
+"""With which mixers learners are compared."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +104,11 @@ def all_cases() -> list[Case]:
 def _cases_of(path: pathlib.Path) -> list[Case]:
     golden = Golden(path)
     classes = golden.meta.get("classes", [])
-    kind, variants = "later", [""]
-    if set(classes) & MIXERS:
-        kind = "mixer"
-    elif set(classes) & LEARNERS and golden.setting("mixer") in LEARNT_MIXERS:
-        kind, variants = "learner", list(golden.meta["variants"])
+    known: list[Kind] = [KINDS[name] for name in classes if name in KINDS]
+    kind: Kind = known[0] if known else "later"
+    if kind in LEARNT_MIXERS and golden.setting("mixer") not in LEARNT_MIXERS[kind]:
+        kind = "later"
+    variants = list(golden.meta.get("variants") or [""])
     if kind == "later":
         return [Case("later", path, note=", ".join(classes) or "no classes named")]
     precisions = (False, True) if golden.under("f64/") else (False,)

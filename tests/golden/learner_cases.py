@@ -1,5 +1,7 @@
 """A learner file: everything on the way to the loss, gradients, and two steps of the optimiser."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +15,7 @@ from qohort.algorithms.value_decomposition import Params, ValueDecomposition
 from qohort.estimators.exploration import greedy, mask_unavailable
 from qohort.interop.pymarl import agent_from_pymarl, to_pymarl
 from qohort.mixers import MixerOutput
+from qohort.networks.base import AbstractTeam
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
@@ -22,11 +25,27 @@ from tests.golden.mixer_cases import add_gradient
 from tests.golden.worlds import batch_spec, learner_mixer_of, window_of
 
 
-def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> None:
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """Learners that are compared alike, and what is their own."""
+
+    config: Callable[..., Any]
+    """From a file, the variant's settings, and whether γ is exact, to our settings."""
+    params: Callable[[Golden, str, EnvSpec], Any]
+    """The weights under `param` or `target`."""
+    named: Callable[[Golden, Any], dict[str, np.ndarray]]
+    """The arrays of weights or gradients under their names in the file."""
+    middle: Callable[..., dict[str, Any]]
+    """What can be seen on the way to the loss, under its names in the file."""
+    terms: tuple[tuple[str, str], ...] = ()
+    """Parts of the loss whose gradients are stored: their names, and ours."""
+
+
+def compare_learner(family: Family, golden: Golden, variant: str, comparison: Comparison) -> None:
     spec = batch_spec(golden)
     settings = golden.meta["variants"][variant]
-    config = config_of(golden, settings, exact=comparison.x64)
-    params, target = (params_of(golden, net, spec) for net in ("param", "target"))
+    config = family.config(golden, settings, exact=comparison.x64)
+    params, target = (family.params(golden, net, spec) for net in ("param", "target"))
     learner = QLearner(
         params=params,
         target=target,
@@ -39,60 +58,71 @@ def compare_learner(golden: Golden, variant: str, comparison: Comparison) -> Non
     prefix = f"f64/{variant}/" if comparison.x64 else f"{variant}/"
     stored = golden.under(prefix)
 
-    penalised = any(name.startswith("grad_of_attend_mag_reg/") for name in stored)
-    out = run(config, learner, window, last, penalised=penalised)
+    terms = tuple(
+        (name, ours) for name, ours in family.terms if any(path.startswith(f"grad_of_{name}/") for path in stored)
+    )
+    out = run(family, config, learner, window, last, terms=terms)
     comparison.add("value", "loss", out["loss"], stored["loss"])
     comparison.add("gradient", "grad_norm", out["grad_norm"], stored["grad_norm"])
     compare_middle(golden, variant, comparison, found=out["middle"], stored=stored)
 
-    for term, gradient in (("grad", out["gradient"]), ("grad_of_attend_mag_reg", out["penalty_gradient"])):
-        if gradient is not None:
-            compare_gradients(golden, comparison, term, found=named(golden, gradient), stored=stored)
+    for term, gradient in out["gradients"].items():
+        compare_gradients(golden, comparison, term, found=family.named(golden, gradient), stored=stored)
 
     after = [learner.params, out["learner"].params]
     if any(name.startswith("step2/") for name in stored) or "step2_loss" in stored:
-        second = run(config, out["learner"], window, last, penalised=penalised)
+        second = run(family, config, out["learner"], window, last, terms=terms)
         comparison.add("value", "step2_loss", second["loss"], stored["step2_loss"])
         after.append(second["learner"].params)
     free = undecided(golden, variant, stored, config.optimiser, x64=comparison.x64)
-    compare_steps(golden, comparison, after=after, stored=stored, free=free, rate=config.optimiser.learning_rate)
+    ours = [family.named(golden, params) for params in after]
+    compare_steps(golden, comparison, ours=ours, stored=stored, free=free, rate=config.optimiser.learning_rate)
 
 
 def config_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> ValueDecomposition:
-    """The published settings. PyMARL forms γ(1 − d) in single precision even where it computes in double."""
     second = golden.pymarl2
-    usual = "adam" if second and golden.qplex else "rmsprop"
-    adam = settings.get("optimizer", golden.setting("optimizer", default=usual)) == "adam"
-    gamma = golden.setting("gamma", default=0.99)
     q_lambda = settings.get("q_lambda", golden.setting("q_lambda", default=False))
     chained = "q-lambda-pymarl2" if q_lambda else "td-lambda"
     double_q = settings.get("double_q", golden.setting("double_q", default=True))
     return ValueDecomposition(
-        gamma=float(np.float32(gamma)) if exact and not second else gamma,
-        double_q=double_q,
+        **protocol_of(golden, settings, exact=exact),
         unavailable_targets=golden.qplex and not double_q,
         estimator=chained if second else "one-step",
         td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
         loss_scale=0.5 if second else 1.0,
-        optimiser=Optimiser(
+    )
+
+
+def protocol_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> dict[str, Any]:
+    """The published settings. PyMARL forms γ(1 − d) in single precision even where it computes in double."""
+    fixed = golden.qplex or any("max_q_learner" in name for name in golden.meta["classes"])
+    usual = "adam" if golden.pymarl2 and fixed else "rmsprop"
+    adam = settings.get("optimizer", golden.setting("optimizer", default=usual)) == "adam"
+    gamma = golden.setting("gamma", default=0.99)
+    return {
+        "gamma": float(np.float32(gamma)) if exact and not golden.pymarl2 else gamma,
+        "double_q": settings.get("double_q", golden.setting("double_q", default=True)),
+        "optimiser": Optimiser(
             kind="adam" if adam else "rmsprop",
             learning_rate=float(golden.setting("lr", default=5e-4)),
             eps=1e-8 if adam else float(golden.setting("optim_eps", default=1e-5)),
             clip=float(golden.setting("grad_norm_clip", default=10)),
         ),
-    )
+    }
 
 
 def params_of(golden: Golden, net: str, spec: EnvSpec) -> Params:
-    agent = golden.under(f"{net}/agent.")
+    mixer = learner_mixer_of(golden, golden.under(f"{net}/mixer."), spec)
+    return Params(team=team_of(golden, golden.under(f"{net}/agent."), spec), mixer=mixer)
+
+
+def team_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> AbstractTeam:
     seen = Recurrent(
-        hidden=agent["fc1.weight"].shape[0],
+        hidden=arrays["fc1.weight"].shape[0],
         last_action=golden.setting("obs_last_action", default=True),
         agent_id=golden.setting("obs_agent_id", default=True),
     )
-    return Params(
-        team=agent_from_pymarl(agent, spec, seen), mixer=learner_mixer_of(golden, golden.under(f"{net}/mixer."), spec)
-    )
+    return agent_from_pymarl(arrays, spec, seen)
 
 
 def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
@@ -106,16 +136,30 @@ def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
 
 @eqx.filter_jit
 def run(
-    config: ValueDecomposition, learner: QLearner, window: Window, last: jax.Array, *, penalised: bool
+    family: Family, config: Any, learner: QLearner, window: Window, last: jax.Array, *, terms: tuple = ()
 ) -> dict[str, Any]:
-    """One update, and what can be seen on the way; the gradient of the penalty alone if it is asked for."""
-    params, target = learner.params, learner.target
-    (loss, looked), gradient = jax.value_and_grad(config.loss, has_aux=True)(params, target, window)
-    penalty_gradient = None
-    if penalised:
-        penalty_gradient = jax.grad(lambda p: config.loss(p, target, window)[1]["regulariser"])(params)
-    updated, metrics = config.update(learner, window, jax.random.key(0))
+    """One update, and what can be seen on the way; the gradients of some terms of the loss alone."""
+    names = ("grad", *(f"grad_of_{name}" for name, _ in terms))
 
+    def parts(params: Any) -> tuple[jax.Array, dict[str, Any]]:
+        loss, looked = config.loss(params, learner.target, window)
+        return jnp.stack([loss, *(looked[ours] for _, ours in terms)]), looked
+
+    gradients, looked = jax.jacrev(parts, has_aux=True)(learner.params)
+    updated, metrics = config.update(learner, window, jax.random.key(0))
+    return {
+        "loss": metrics["loss"],
+        "grad_norm": metrics["grad_norm"],
+        "gradients": {name: jax.tree.map(lambda leaf, i=i: leaf[i], gradients) for i, name in enumerate(names)},
+        "learner": updated,
+        "middle": {"mask": window.valid[..., None], **family.middle(config, learner, window, last, looked)},
+    }
+
+
+def middle_of(
+    config: ValueDecomposition, learner: QLearner, window: Window, last: jax.Array, looked: dict[str, Any]
+) -> dict[str, Any]:
+    params, target = learner.params, learner.target
     seen, batch = window.observations, window.first.shape[1]
     live, behind = (net.team(net.team.initial(batch), window.view, window.first)[0] for net in (params, target))
     allowed = jnp.ones_like(seen.avail) if config.unavailable_targets else seen.avail
@@ -141,21 +185,13 @@ def run(
         "q_tot_target_taken": mixed(pick(behind.values, taken), taken).q_tot,
         "targets": looked["target"],
         "td_error": looked["td_error"],
-        "mask": window.valid[..., None],
         "attend_mag_reg": looked["regulariser"],
     }
     if "mixer/entropies" in looked:
         middle["head_entropies"] = jnp.mean(looked["mixer/entropies"], axis=(0, 1))
     if "mixer/adv_tot" in looked:
         middle |= qplex_middle(window, live.values, looked, following)
-    return {
-        "loss": loss,
-        "grad_norm": metrics["grad_norm"],
-        "gradient": gradient,
-        "penalty_gradient": penalty_gradient,
-        "learner": updated,
-        "middle": middle,
-    }
+    return middle
 
 
 def qplex_middle(window: Window, values: jax.Array, looked: dict[str, Any], following: MixerOutput) -> dict[str, Any]:
@@ -245,16 +281,15 @@ def compare_steps(
     golden: Golden,
     comparison: Comparison,
     *,
-    after: list[Params],
+    ours: list[dict[str, np.ndarray]],
     stored: dict[str, np.ndarray],
     free: dict[str, np.ndarray],
     rate: float,
 ) -> None:
     """What each update changed."""
     start = {name: np.asarray(array, float) for name, array in golden.under("param/").items()}
-    ours = [named(golden, params) for params in after]
     theirs = [start, *({name: stored.get(f"step{i}/{name}") for name in start} for i in (1, 2))]
-    for i in range(1, len(after)):
+    for i in range(1, len(ours)):
         for name in start:
             before, wanted = theirs[i - 1][name], theirs[i][name]
             if wanted is None or before is None:
@@ -271,3 +306,7 @@ def compare_steps(
                 comparison.bound("step", f"{label} ({loose.sum()} entries of noise)", largest, rate * (1 + 1e-3))
             if not loose.all():
                 comparison.add("step", label, moved, change, ~loose)
+
+
+VALUE = Family(config_of, params_of, named, middle_of, terms=(("attend_mag_reg", "regulariser"),))
+"""Value decomposition."""

@@ -1,5 +1,6 @@
 """A mixer file: outputs, and the gradient of every loss that is stored."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -9,27 +10,30 @@ import numpy as np
 
 from qohort.interop.pymarl import to_pymarl
 from qohort.mixers import AbstractMixer
+from qohort.networks.joint_critic import JointCritic
 from qohort.spec import Observation
 from tests.golden.cases import Golden
 from tests.golden.comparison import Comparison
-from tests.golden.worlds import mixer_of, unit_size, units_of
+from tests.golden.worlds import joint_critic_of, mixer_of, unit_size, units_of
 from tests.references.moments import spec_of
 
+Outputs = Callable[[Any, dict[str, jax.Array]], dict[str, jax.Array]]
+"""From a module and what it reads to what comes out, under its names in the file."""
 
-def compare_mixer(golden: Golden, comparison: Comparison) -> None:
-    inputs = golden.under("in/")
-    qs, states = jnp.array(inputs["agent_qs"], float), jnp.array(inputs["states"], float)
-    agents, size = qs.shape[-1], states.shape[-1]
-    choices = inputs["actions_onehot"].shape[-1] if "actions_onehot" in inputs else 2
+
+def compare_mixer(golden: Golden, _: str, comparison: Comparison) -> None:
+    stored = golden.under("in/")
+    inputs = {name: jnp.array(stored[name], float) for name in ("agent_qs", "states")}
+    rows, agents, size = inputs["agent_qs"].shape[:2], inputs["agent_qs"].shape[2], inputs["states"].shape[-1]
+    choices = stored["actions_onehot"].shape[-1] if "actions_onehot" in stored else 2
     spec = spec_of(agents, choices, 1, size, unit_size(golden, agents, size))
-    weights = golden.under("param/")
-    mixer = mixer_of(golden, weights, spec)
-    rows = qs.shape[:2]
-    actions = actions_of(inputs, qs.shape)
-    best = jnp.array(inputs["max_q_i"], float) if "max_q_i" in inputs else None
+    mixer = mixer_of(golden, golden.under("param/"), spec)
+    actions = actions_of(stored, (*rows, agents))
+    best = jnp.array(stored["max_q_i"], float) if "max_q_i" in stored else None
 
     @eqx.filter_jit
-    def outputs(mixer: AbstractMixer, qs: jax.Array, states: jax.Array) -> dict[str, jax.Array]:
+    def outputs(mixer: AbstractMixer, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        qs, states = inputs["agent_qs"].reshape(*rows, agents), inputs["states"]
         moments = Observation(
             obs=jnp.zeros((*rows, agents, 1)),
             state=states,
@@ -52,7 +56,34 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
             }
         return named
 
-    found = outputs(mixer, qs, states)
+    compare_outputs(golden, comparison, outputs, mixer, inputs)
+
+
+def compare_joint_critic(golden: Golden, _: str, comparison: Comparison) -> None:
+    """QTRAN's critic, with the actions taken and with others."""
+    inputs = {name: jnp.array(golden.arrays[f"in/{name}"], float) for name in ("hidden_states", "states")}
+    rows, agents = inputs["hidden_states"].shape[:2], inputs["hidden_states"].shape[2]
+    taken, others = (golden.arrays[f"in/{name}"] for name in ("actions_onehot", "other_actions_onehot"))
+    spec = spec_of(agents, taken.shape[-1], 1, inputs["states"].shape[-1], 1)
+    critic = joint_critic_of(golden, golden.under("param/"), spec)
+
+    @eqx.filter_jit
+    def outputs(critic: JointCritic, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        moment = inputs["hidden_states"], inputs["states"]
+        named = {"v": jax.vmap(jax.vmap(critic.value))(*moment)[..., None]}
+        for name, chosen in (("q_taken", taken), ("q_other", others)):
+            actions = jnp.array(np.where(chosen.any(axis=-1), chosen.argmax(axis=-1), -1).reshape(*rows, agents))
+            named[name] = jax.vmap(jax.vmap(critic))(*moment, actions)[..., None]
+        return named
+
+    compare_outputs(golden, comparison, outputs, critic, inputs)
+
+
+def compare_outputs(
+    golden: Golden, comparison: Comparison, outputs: Outputs, module: Any, inputs: dict[str, jax.Array]
+) -> None:
+    """Every output, and the gradient of every loss that is stored."""
+    found = outputs(module, inputs)
     prefix = "f64/" if comparison.x64 else ""
     for name, wanted in golden.under(f"{prefix}out/").items():
         if name in found:
@@ -65,16 +96,16 @@ def compare_mixer(golden: Golden, comparison: Comparison) -> None:
         factors = {name: jnp.array(array, float) for name, array in golden.under(f"{loss}/weights/").items()}
         assert set(factors) <= set(found), f"{loss} is made of {sorted(factors)}, which are not all computed here"
 
-        def total(point: tuple[Any, jax.Array, jax.Array], factors: dict[str, jax.Array] = factors) -> jax.Array:
+        def total(point: tuple[Any, dict[str, jax.Array]], factors: dict[str, jax.Array] = factors) -> jax.Array:
             named = outputs(*point)
             return jnp.stack([jnp.sum(factor * named[name]) for name, factor in factors.items()]).sum()
 
-        value, gradient = eqx.filter_value_and_grad(total)((mixer, qs, states))
+        value, gradient = eqx.filter_value_and_grad(total)((module, inputs))
         stored = golden.under(f"{prefix}{loss}/")
         comparison.add("value", f"{loss}/loss", value, stored["loss"])
         ours = named_gradient(golden, gradient)
         largest = max(np.abs(array).max(initial=0.0) for array in ours.values())
-        for name in (*(f"param/{weight}" for weight in weights), "agent_qs", "states"):
+        for name in (*(f"param/{weight}" for weight in golden.under("param/")), *inputs):
             wanted = stored.get(name)
             if wanted is None and name == "states":
                 continue
@@ -90,10 +121,10 @@ def actions_of(inputs: dict[str, np.ndarray], shape: tuple[int, ...]) -> jax.Arr
 
 
 def named_gradient(golden: Golden, gradient: Any) -> dict[str, np.ndarray]:
-    mixer, qs, states = gradient
+    module, inputs = gradient
     dialect = "pymarl2" if golden.pymarl2 else "pymarl"
-    named = {f"param/{name}": array for name, array in to_pymarl(mixer, dialect).items()}
-    return {**named, "agent_qs": np.asarray(qs), "states": np.asarray(states)}
+    named = {f"param/{name}": array for name, array in to_pymarl(module, dialect).items()}
+    return {**named, **{name: np.asarray(array) for name, array in inputs.items()}}
 
 
 def add_gradient(

@@ -3,13 +3,28 @@
 Files lie beside the repository, or in the folders that the environment variable QOHORT_GOLDEN names.
 """
 
+import functools
+from collections.abc import Callable
+
 import jax
 import pytest
 
-from tests.golden.cases import BESIDE, VARIABLE, Case, Golden
+from tests.golden.cases import BESIDE, VARIABLE, Case, Golden, Kind
+from tests.golden.coma_cases import compare_coma_critic, compare_coma_learner
 from tests.golden.comparison import Comparison
-from tests.golden.learner_cases import compare_learner
-from tests.golden.mixer_cases import compare_mixer
+from tests.golden.critic_learner_cases import QTRAN_LEARNER, WEIGHTED_QMIX
+from tests.golden.learner_cases import VALUE, compare_learner
+from tests.golden.mixer_cases import compare_joint_critic, compare_mixer
+
+COMPARE: dict[Kind, Callable[[Golden, str, Comparison], None]] = {
+    "mixer": compare_mixer,
+    "joint critic": compare_joint_critic,
+    "coma critic": compare_coma_critic,
+    "learner": functools.partial(compare_learner, VALUE),
+    "qtran": functools.partial(compare_learner, QTRAN_LEARNER),
+    "weighted qmix": functools.partial(compare_learner, WEIGHTED_QMIX),
+    "coma learner": compare_coma_learner,
+}
 
 
 def test_golden(golden_case: Case, tell) -> None:
@@ -22,10 +37,7 @@ def test_golden(golden_case: Case, tell) -> None:
     golden = Golden(golden_case.path)
     try:
         with jax.enable_x64(golden_case.x64):
-            if golden_case.kind == "mixer":
-                compare_mixer(golden, comparison)
-            else:
-                compare_learner(golden, golden_case.variant, comparison)
+            COMPARE[golden_case.kind](golden, golden_case.variant, comparison)
     finally:
         tell(golden_case, comparison.summary())
     comparison.check()

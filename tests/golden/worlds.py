@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qohort.interop.critics import joint_critic_from_pymarl
 from qohort.interop.pymarl import mixer_from_pymarl
 from qohort.mixers import AbstractMixer, Independent
+from qohort.networks.joint_critic import Form, JointCritic
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec, Observation
 from tests.golden.cases import Golden
@@ -40,6 +42,12 @@ def mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> Ab
         else:
             settings["transformation"] = bool(golden.setting("weighted_head", default=True))
     return mixer_from_pymarl(arrays, spec, **settings)
+
+
+def joint_critic_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> JointCritic:
+    """QTRAN's critic, in the form that the file names."""
+    forms: dict[str, Form] = {"qtran_paper": "pymarl", "coma_critic": "pymarl-coma"}
+    return joint_critic_from_pymarl(arrays, spec, forms[golden.setting("qtran_arch", default="qtran_paper")])
 
 
 def learner_mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> AbstractMixer:

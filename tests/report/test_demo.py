@@ -20,15 +20,17 @@ def test_it_trains_draws_and_does_not_train_again(tmp_path, capsys):
     assert "win rate before training" in told
     assert "(4 greedy episodes)" in told
     assert "(8 greedy episodes)" in told
-    for name in ("curve.png", "episode.gif"):
-        assert str(folder / name) in told.replace("\n", "")
-        with Image.open(folder / name) as picture:
-            picture.verify()
+    assert str(folder / "curve.png") in told.replace("\n", "")
+    with Image.open(folder / "curve.png") as picture:
+        picture.verify()
+    assert str(folder / "episode.html") in told.replace("\n", "")
+    assert '<script type="text/plain" class="episode">' in (folder / "episode.html").read_text(encoding="utf-8")
+    for name in ("curve.png", "episode.html"):
         (folder / name).unlink()
     assert demo.demo(tmp_path, **SHORT) == 0
     again = capsys.readouterr()
     assert "is finished: 768 steps" in again.err
-    assert {"curve.png", "episode.gif"} <= {file.name for file in folder.iterdir()}
+    assert {"curve.png", "episode.html"} <= {file.name for file in folder.iterdir()}
     assert again.out == told
 
 
@@ -40,7 +42,7 @@ def test_interrupted_it_leaves_with_the_signal_and_no_picture(tmp_path, monkeypa
     monkeypatch.setattr(Interrupt, "__enter__", signalled)
     assert demo.demo(tmp_path, **SHORT) == 130
     assert "The same command goes on from here." in capsys.readouterr().err
-    assert not list(tmp_path.rglob("*.gif"))
+    assert not list(tmp_path.rglob("*.html"))
 
 
 def test_a_missing_extra_is_told_before_training(tmp_path, monkeypatch, capsys):

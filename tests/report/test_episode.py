@@ -12,6 +12,7 @@ from qohort.envs.games import Relay
 from qohort.envs.games.relay import RelayState
 from qohort.errors import QohortError
 from qohort.report.episode import Episode, figures, watch
+from qohort.report.joint import Joint
 from qohort.training.load import evaluate, load
 from tests.report.conftest import SHORT
 
@@ -95,3 +96,22 @@ def test_individual_rewards_are_averaged():
     episode = dataclasses.replace(written(2), rewards=np.array([[1.0, 3.0], [0.0, 2.0]]))
     assert episode.gained(1) == 2
     assert episode.gained(2) == 3
+
+
+def test_teams_can_start_alike(finished):
+    one, other = (watch(finished, seed=seed, start=1, env=SHORT) for seed in (0, 1))
+    np.testing.assert_array_equal(one.snapshots.hurdles[0], other.snapshots.hurdles[0])
+    own = watch(finished, seed=0, env=SHORT)
+    assert not np.array_equal(own.snapshots.hurdles[0], other.snapshots.hurdles[0])
+
+
+def test_a_mixer_is_shown_beside_the_team_that_it_was_learned_with(finished):
+    newest = watch(finished, which="last", env=SHORT)
+    assert isinstance(newest.joint, Joint)
+    chosen = np.take_along_axis(newest.values[:-1], newest.actions[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(newest.joint.q_tot[:, 0], chosen.sum(axis=1), rtol=1e-5)
+    for seed in (0, 1):
+        best, last = (load(finished, seed=seed, which=which, env=SHORT).network for which in ("best", "last"))
+        equal = jax.tree.all(jax.tree.map(np.array_equal, best, last))
+        told = watch(finished, seed=seed, which="best", env=SHORT).joint
+        assert isinstance(told, Joint) if equal else "Only the newest team's mixer is kept" in str(told)

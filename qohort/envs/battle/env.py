@@ -30,6 +30,7 @@ from qohort.envs.battle.scene import scene
 from qohort.envs.battle.spawn import AbstractSpawn, Appeared, spawn
 from qohort.envs.battle.state import BattleState, Snapshot, muster
 from qohort.envs.battle.terrain import Terrain
+from qohort.envs.battle.traits import traits
 from qohort.envs.battle.units import TICKS_PER_STEP, Data, Kind, Stats, stats_of, table
 from qohort.envs.battle.visibility import nobody_facing, seen_places
 from qohort.scene import Layer, Scene
@@ -193,6 +194,10 @@ class Battle(AbstractEnv):
     def scene(self, snapshot: Snapshot) -> Scene:
         stats = stats_of(snapshot.kind.astype(jnp.int32), self.table)
         return scene(snapshot, scenario=self.scenario, stats=stats, ground=self.ground, bounds=bounds(self.terrain))
+
+    def traits(self, before: Snapshot, after: Snapshot) -> dict[str, Float[Array, " A"]]:
+        stats = stats_of(before.kind.astype(jnp.int32), self.table)
+        return traits(before, after, stats=stats, n_allies=self.face.n_allies)
 
     def _keys(self, key: PRNGKeyArray) -> tuple[PRNGKeyArray, ...]:
         """Keys for the fighting, the opponent and the finding of enemies; one is enough where only the first draws."""

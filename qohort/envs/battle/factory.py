@@ -5,6 +5,9 @@ import difflib
 import pathlib
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from qohort.envs.battle import catalogue
 from qohort.envs.battle import terrain as grounds
 from qohort.envs.battle.arena import Physics
@@ -44,7 +47,7 @@ def battle(
         **options: the fields of `Flags` (what is seen and paid, under SMAC's names) and of `Physics` (the engine's free
             numbers).
     """
-    fought = _fought(map, scenario)
+    fought = _fought(map, scenario, None if terrain is None else np.asarray(terrain.walkable))
     _refuse_unknown(fought.name, options)
     flags = {name: value for name, value in options.items() if name in FLAGS}
     physics = {name: value for name, value in options.items() if name in PHYSICS}
@@ -58,7 +61,9 @@ def battle(
     )
 
 
-def _fought(name: str, scenario: Scenario | str | pathlib.Path | None) -> Scenario:
+def _fought(
+    name: str, scenario: Scenario | str | pathlib.Path | None, walkable: Bool[np.ndarray, "W H"] | None
+) -> Scenario:
     if scenario is None:
         if not name:
             raise QohortError(
@@ -67,7 +72,7 @@ def _fought(name: str, scenario: Scenario | str | pathlib.Path | None) -> Scenar
         return catalogue.named(name)
     if name:
         raise QohortError(f"battle/{name} is a map of its own; give `scenario` to battle/custom instead.")
-    return checked(scenario) if isinstance(scenario, Scenario) else from_json(scenario)
+    return checked(scenario, walkable) if isinstance(scenario, Scenario) else from_json(scenario)
 
 
 def _refuse_unknown(name: str, options: dict[str, Any]) -> None:

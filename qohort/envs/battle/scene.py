@@ -82,6 +82,8 @@ def scene(
         ),
         bounds=bounds,
         note=note(scenario),
+        agents=at[:n],
+        reach=_reach(stats, n),
     )
 
 
@@ -131,10 +133,13 @@ def _rings(at: Float[Array, "A 2"], stats: Stats, alive: Bool[Array, " A"]) -> t
     n = len(at)
     if n > FEW:
         return ()
-    shoots = stats.range[:n] > 1
-    return (
-        Circles(at, stats.range[:n] + stats.radius[:n], fill=Tone.NONE, outline=Tone.FAINT, visible=alive & shoots),
-    )
+    reach = _reach(stats, n)
+    return (Circles(at, reach, fill=Tone.NONE, outline=Tone.FAINT, visible=alive & (reach > 0)),)
+
+
+def _reach(stats: Stats, n: int) -> Float[Array, " A"]:
+    """How far agents shoot; 0 for those that fight hand to hand."""
+    return jnp.where(stats.range[:n] > 1, stats.range[:n] + stats.radius[:n], 0.0)
 
 
 def _shots(

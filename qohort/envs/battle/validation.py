@@ -3,53 +3,55 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Bool
+
 from qohort.envs.battle import terrain
 from qohort.envs.battle.formation import fits
 from qohort.envs.battle.scenario import AttackMove, Group, Point, RandomTeams, Scenario
-from qohort.envs.battle.terrain_tables import SIZE
 from qohort.errors import QohortError
 
+Walkable = Bool[np.ndarray, "W H"]
 
-def checked(scenario: Scenario) -> Scenario:
-    """The scenario itself, if it can be played."""
+
+def checked(scenario: Scenario, walkable: Walkable | None = None) -> Scenario:
+    """The scenario itself, if it can be played: on its own terrain, or where else one may walk."""
     try:
-        _check(scenario)
+        _check(scenario, terrain.grids(scenario.terrain)[0] if walkable is None else walkable)
     except QohortError as error:
         raise QohortError(f"The scenario {scenario.name!r} cannot be played: {error}") from None
     return scenario
 
 
-def _check(scenario: Scenario) -> None:
+def _check(scenario: Scenario, walkable: Walkable) -> None:
     if not scenario.name.strip():
         raise QohortError("it has no name; give it one, such as 'my-battle'.")
     if scenario.limit < 1:
         raise QohortError(f"`limit` is {scenario.limit}; an episode has at least 1 step, and SMAC's have 60 to 400.")
-    terrain.grids(scenario.terrain)  # says which names there are
     if scenario.teams is None:
-        _check_groups("allies", scenario.allies, scenario.terrain)
-        _check_groups("enemies", scenario.enemies, scenario.terrain)
+        _check_groups("allies", scenario.allies, walkable)
+        _check_groups("enemies", scenario.enemies, walkable)
     elif scenario.allies or scenario.enemies:
         raise QohortError("it has `teams`, which are drawn, and also `allies` or `enemies`; keep one of the two.")
     else:
         _check_teams(scenario.teams)
     if isinstance(scenario.plan, AttackMove):
-        _check_point("`plan.to`", scenario.plan.to)
+        _check_point("`plan.to`", scenario.plan.to, walkable)
         if scenario.plan.until is not None:
-            _check_point("`plan.until`", scenario.plan.until)
+            _check_point("`plan.until`", scenario.plan.until, walkable)
 
 
-def _check_groups(side: str, groups: Sequence[Group], ground: str) -> None:
+def _check_groups(side: str, groups: Sequence[Group], walkable: Walkable) -> None:
     if not groups:
         raise QohortError(f"it has no {side}; give at least one group of units, or `teams` to be drawn.")
-    walkable, _ = terrain.grids(ground)
     for i, group in enumerate(groups):
         which = f"`{side}[{i}]`"
         if group.count < 1:
             raise QohortError(f"{which} has a count of {group.count}; a group has at least 1 unit. Leave it out.")
-        _check_point(f"{which}.at", group.at)
+        _check_point(f"{which}.at", group.at, walkable)
         if not fits(group.kind, group.at, walkable):
             raise QohortError(
-                f"{which} stands at {group.at}, where a {group.kind.label} cannot be on the terrain {ground!r}. "
+                f"{which} stands at {group.at}, where a {group.kind.label} cannot be. "
                 f"The nearest place is {terrain.nearest(walkable, group.at)}."
             )
 
@@ -79,6 +81,9 @@ def _check_teams(teams: RandomTeams) -> None:
         raise QohortError(f"`teams.surrounded` is {teams.surrounded}; it is a probability, from 0 to 1.")
 
 
-def _check_point(which: str, point: Point) -> None:
-    if not all(0 <= part <= SIZE for part in point):
-        raise QohortError(f"{which} is {point}, which is outside of the map; both numbers are from 0 to {SIZE}.")
+def _check_point(which: str, point: Point, walkable: Walkable) -> None:
+    width, height = walkable.shape
+    if not (0 <= point[0] <= width and 0 <= point[1] <= height):
+        raise QohortError(
+            f"{which} is {point}, which is outside of the map; x is from 0 to {width}, y from 0 to {height}."
+        )

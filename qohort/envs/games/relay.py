@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
@@ -160,7 +160,15 @@ class Relay(AbstractEnv):
             layers=(lanes, sight, exchanges, names, self._hurdles(snapshot), *self._runners(snapshot, carrier)),
             bounds=(-2.2, -1.15, length + 0.7, 3.85),
             note="Shaded: what the carrier sees. Beneath the track: who waits (ring) and who is done (grey).",
+            agents=self._places(snapshot, carrier),
         )
+
+    def _places(self, snapshot: RelayState, carrier: Int[Array, ""]) -> Float[Array, "N 2"]:
+        """The carrier is on the track, the others beneath where their legs begin and end."""
+        runner = jnp.arange(self.spec.n_agents)
+        x = jnp.where(runner == carrier, snapshot.column, self.leg * (runner + (runner < carrier)))
+        y = jnp.where(runner == carrier, 2.47 - snapshot.lane, -0.6)
+        return jnp.stack([x, y], axis=1).astype(jnp.float32)
 
     def _hurdles(self, snapshot: RelayState) -> Rectangles:
         """Solid where the carrier sees them, hollow where it does not yet, grey behind it."""
@@ -180,9 +188,7 @@ class Relay(AbstractEnv):
         """Everyone with a number, the baton with its carrier, and how many hurdles have fallen."""
         runner = jnp.arange(self.spec.n_agents)
         running, done = runner == carrier, runner < carrier
-        x = jnp.where(running, snapshot.column, self.leg * (runner + done))
-        y = jnp.where(running, 2.47 - snapshot.lane, -0.6)
-        at = jnp.stack([x, y], axis=1).astype(jnp.float32)
+        at = self._places(snapshot, carrier)
         circles = Circles(
             at,
             jnp.where(running, 0.4, 0.34),

@@ -253,6 +253,7 @@ class Foraging(AbstractEnv):
             layers=(*ground(board), marks, levels, enough, counted),
             bounds=bounds(board),
             note="Triangles: food; circles: players; numbers: levels. A bar is full when those beside are enough.",
+            agents=players,
         )
 
     @property

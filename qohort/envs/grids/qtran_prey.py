@@ -215,6 +215,7 @@ class QtranPrey(AbstractEnv):
             layers=(*ground(board), reach, who, Labels(predators, texts, size=0.44, tone=Tone.PAPER), counted),
             bounds=bounds(board),
             note="Circles: predators; squares: prey. Two lines to the same prey are a capture, one alone costs.",
+            agents=predators,
         )
 
     def _scaled(self, places: Int[Array, " n"]) -> Float[Array, "n 2"]:

@@ -229,6 +229,7 @@ class StagHunt(AbstractEnv):
             layers=(*ground(board), reach, who, numbers, counted),
             bounds=bounds(board),
             note="Circles: hunters; squares: stags. A line: this hunter can catch this stag, but not alone.",
+            agents=hunters,
         )
 
     def _layers(self, hunt: Hunt) -> tuple[Float[Array, " P"], Float[Array, " P"]]:

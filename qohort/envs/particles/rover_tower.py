@@ -228,4 +228,5 @@ class RoverTower(AbstractEnv):
             bounds=(-EDGE, -EDGE, EDGE, ROW + 0.3),
             note="Triangles: towers and what they said. Discs: rovers, tied to their tower; dashes lead to the "
             "landmark that only the tower knows, and the ring around it is near.",
+            agents=jnp.concatenate([snapshot.position, feet]),
         )

@@ -36,6 +36,7 @@ def draw(state: TreasureState, *, radius: Float[Array, " N"], treasure: float) -
         bounds=(-EDGE, -EDGE, EDGE, EDGE),
         note="Small polygons: treasures. Numbered discs: collectors, with what they hold. Large polygons: banks, each "
         "of which takes treasures of its form. Who leaves the picture goes on outside of it.",
+        agents=state.position,
     )
 
 

@@ -68,6 +68,7 @@ def draw(
         bounds=(0.0, 0.0, float(size), 1.06 * size),
         note="Strokes at the edge: where cars arrive. A dark line in front of a car: it drove. A bright bar behind it: "
         "it braked. A ring: a collision.",
+        agents=centre.astype(jnp.float32),
     )
 
 

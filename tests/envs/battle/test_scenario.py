@@ -77,7 +77,7 @@ def test_numbers_become_those_of_the_scenario():
         ({"allies": [{"kind": "marine", "count": 0, "at": [9, 9]}]}, "`allies[0]` has a count of 0"),
         ({"allies": [{"kind": "marine", "count": 1, "at": [9]}]}, "allies[0].at is [9]; it must be a point"),
         ({"allies": [{"kind": "marine", "count": 1, "at": [9, "b"]}]}, 'allies[0].at[1] is "b"; it must be a number'),
-        ({"allies": [{"kind": "marine", "count": 1, "at": [40, 9]}]}, "outside of the map; both numbers are from 0 to"),
+        ({"allies": [{"kind": "marine", "count": 1, "at": [40, 9]}]}, "outside of the map; x is from 0 to 32"),
         ({"allies": [{"kind": "marine", "count": 1, "at": [5.5, 7.9]}]}, "The nearest place is (6.5, 8.5)."),
         ({"allies": [{"kind": "medivac", "count": 1, "at": [2, 5]}]}, "where a Medivac cannot be"),
         ({"plan": "hide"}, "plan is 'hide'; it must be 'hunt' or 'hold', or a point"),

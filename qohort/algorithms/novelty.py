@@ -1,0 +1,120 @@
+"""A bonus for states that were seen seldom: how badly a network that learns guesses one that does not.
+
+Burda et al., *Exploration by random network distillation*, 2018, arXiv:1810.12894. A random network f stays as it was
+drawn, a second one learns to answer as it does from the states that are learnt from, and what it gets wrong is large
+where few were like them:
+
+    b(s') = mean (f̂(s') − f(s'))²,        r⁺ = r + β · clip( (b(s') − mean b) / std b, 0, 5 )
+
+*Differences from the paper*
+
+- The bonus belongs to the team: it is made of the state reached, and added to every reward.
+- It is made anew whenever a step is learnt from, so that what has become known is no longer paid for in replay.
+- Only what is more surprising than the average is paid for (the paper divides by a standard deviation of returns): a
+  bonus that is paid everywhere would make it worth while to let time pass.
+- There is one value, and bonuses end with an episode; the paper has a second value that does not.
+"""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from qohort.algorithms.optimiser import Optimiser
+from qohort.errors import QohortError
+from qohort.estimators.moments import Moments, followed
+from qohort.networks.hyper import Hypernetwork
+from qohort.replay.window import Window
+from qohort.spec import EnvSpec
+
+MOST = 5.0
+"""The largest bonus, and the largest normalised entry of a state."""
+
+
+class Surprise(eqx.Module):
+    """What is known of the states so far."""
+
+    fixed: Hypernetwork
+    guess: Hypernetwork
+    opt_state: Any
+    states: Moments
+    errors: Moments
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Novelty:
+    """A bonus for states that were seen seldom."""
+
+    weight: float = 0.0
+    """β, what a standard deviation of surprise is worth; without it there is no bonus."""
+    features: int = 32
+    """How many numbers are guessed."""
+    hidden: int = 64
+    """Units of the hidden layers: one of the network that is guessed, two of the one that learns."""
+    learning_rate: float = 1e-3
+    """With which Adam teaches the guess; slower means that states stay new for longer."""
+
+    def __post_init__(self) -> None:
+        if not self.weight >= 0:
+            raise QohortError(f"novelty.weight is {self.weight}; it must be at least 0.")
+        if not self.learning_rate > 0:
+            raise QohortError(f"novelty.learning_rate is {self.learning_rate}; it must be greater than 0.")
+        for name in ("features", "hidden"):
+            if getattr(self, name) < 1:
+                raise QohortError(f"novelty.{name} is {getattr(self, name)}; it must be at least 1.")
+
+    def init(self, spec: EnvSpec, key: PRNGKeyArray) -> Surprise | None:
+        """Nothing, if nothing is paid."""
+        if not self.weight:
+            return None
+        keys = jax.random.split(key)
+        fixed = Hypernetwork((spec.state_size, self.hidden, self.features), keys[0])
+        guess = Hypernetwork((spec.state_size, self.hidden, self.hidden, self.features), keys[1])
+        return Surprise(
+            fixed=fixed,
+            guess=guess,
+            opt_state=self._optimiser().init(guess),
+            states=Moments(jnp.zeros(spec.state_size), jnp.ones(spec.state_size)),
+            errors=Moments(jnp.zeros(1), jnp.ones(1)),
+        )
+
+    def pay(
+        self, surprise: Surprise | None, window: Window, *, updates: Int[Array, ""]
+    ) -> tuple[Window, Surprise | None, dict[str, Array]]:
+        """The window with the bonus in its rewards, what is known after it, and what to log."""
+        if surprise is None:
+            return window, None, {}
+        reached, counted = window.observations.state[1:], window.valid & ~window.terminated
+        states = followed(surprise.states, reached, counted, updates=updates)
+        seen = jnp.clip(states.normalised(reached), -MOST, MOST)
+        loss, gradient = jax.value_and_grad(_mean_error)(surprise.guess, surprise.fixed, seen, counted)
+        error = errors_of(surprise.guess, surprise.fixed, seen)
+        errors = followed(surprise.errors, error[..., None], counted, updates=updates)
+        bonus = jnp.clip(errors.normalised(error[..., None]), 0.0, MOST)
+        bonus = self.weight * jnp.where(counted[..., None], bonus, 0.0)
+        rate = jnp.asarray(self.learning_rate)
+        guess, opt_state, _ = self._optimiser().step(
+            surprise.guess, gradient, opt_state=surprise.opt_state, learning_rate=rate
+        )
+        window = dataclasses.replace(window, reward=window.reward + bonus)
+        told = {"novelty/error": loss, "novelty/bonus": jnp.sum(bonus) / jnp.maximum(jnp.sum(counted), 1)}
+        return window, Surprise(surprise.fixed, guess, opt_state, states, errors), told
+
+    def _optimiser(self) -> Optimiser:
+        return Optimiser(kind="adam", learning_rate=self.learning_rate, eps=1e-8)
+
+
+def errors_of(guess: Hypernetwork, fixed: Hypernetwork, states: Float[Array, "T B S"]) -> Float[Array, "T B"]:
+    """b: how wrong the guess is in each state."""
+    each = jax.vmap(jax.vmap(lambda state: jnp.mean((guess(state) - fixed(state)) ** 2)))
+    return each(states)
+
+
+def _mean_error(
+    guess: Hypernetwork, fixed: Hypernetwork, states: Float[Array, "T B S"], counted: Bool[Array, "T B"]
+) -> Float[Array, ""]:
+    errors = errors_of(guess, jax.lax.stop_gradient(fixed), states)
+    return jnp.sum(jnp.where(counted, errors, 0.0)) / jnp.maximum(jnp.sum(counted), 1)

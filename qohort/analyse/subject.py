@@ -1,0 +1,124 @@
+"""A trained team as analyses see it: the agents, and the mixer that they were trained with."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key, PRNGKeyArray
+
+from qohort.algorithms.base import AbstractAlgorithm
+from qohort.envs import AbstractEnv, make
+from qohort.errors import QohortError
+from qohort.mixers.base import AbstractMixer
+from qohort.networks.base import AbstractTeam
+from qohort.spec import EnvSpec
+from qohort.training.load import load_learner, read_run
+from qohort.training.run_folder import read_config
+from qohort.training.seeds import groups_in
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """One seed of a run at its newest checkpoint: the best team is kept without its mixer."""
+
+    run: Path
+    seed: int
+    step: int
+    name: str
+    """The method's."""
+    world: str
+    env: AbstractEnv
+    algorithm: AbstractAlgorithm
+    team: AbstractTeam
+    mixer: AbstractMixer
+
+    @property
+    def label(self) -> str:
+        return f"seed {self.seed}"
+
+    def untrained(self, count: int) -> AbstractMixer:
+        """Mixers as they are drawn before training, all arrays with a first axis of mixers: a null model."""
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(self.seed), 0xA11), count)
+        return _drawn(self.algorithm, self.env.spec, keys)
+
+
+def subjects(
+    runs: Sequence[str | Path],
+    *,
+    seeds: Sequence[int] = (),
+    env: AbstractEnv | None = None,
+    classes: Sequence[type] = (),
+) -> list[Subject]:
+    """The teams of one or several run folders, which must be of one method on one world.
+
+    Args:
+        runs: the folders.
+        seeds: which seeds; all that have a checkpoint, if none is named.
+        env: the world, if the runs were started from Python with a world that has no registered name.
+        classes: config classes of your own that the runs were made with.
+    """
+    found: list[Subject] = []
+    for run in map(Path, runs):
+        there = [seed for group in groups_in(run) for seed in group]
+        wanted = [seed for seed in seeds if seed in there] if seeds else there
+        if not there:
+            read_config(run)
+            raise QohortError(f"{run} has no checkpoint yet; its first one is made some minutes after the start.")
+        found += [_subject(run, seed, env, classes) for seed in wanted]
+    missing = set(seeds) - {subject.seed for subject in found}
+    if missing:
+        raise QohortError(f"No run has the seed {min(missing)}; leave --seeds out to have all there are.")
+    if not found:
+        raise QohortError("Name at least one run folder.")
+    _check_alike(found)
+    return found
+
+
+def _check_alike(found: Sequence[Subject]) -> None:
+    first, met = found[0], dict[int, Path]()
+    for other in found:
+        if (other.world, other.name) != (first.world, first.name):
+            raise QohortError(
+                f"{other.run} is {other.name} on {other.world}, but {first.run} is {first.name} on {first.world}; "
+                "an analysis is of the seeds of one method on one world."
+            )
+        if other.algorithm != first.algorithm:
+            raise QohortError(
+                f"{other.run} and {first.run} are both {first.name}, but with different settings; analyse them apart."
+            )
+        if other.seed in met:
+            raise QohortError(f"{other.run} and {met[other.seed]} both hold seed {other.seed}; leave one of them out.")
+        met[other.seed] = other.run
+
+
+@eqx.filter_jit
+def _drawn(algorithm: AbstractAlgorithm, spec: EnvSpec, keys: Key[Array, " R"]) -> AbstractMixer:
+    def draw(key: PRNGKeyArray) -> AbstractMixer:
+        mixer = algorithm.mixer_of(algorithm.init(spec, key))
+        assert mixer is not None
+        return mixer
+
+    return eqx.filter_vmap(draw)(keys)
+
+
+def _subject(run: Path, seed: int, env: AbstractEnv | None, classes: Sequence[type]) -> Subject:
+    config = read_run(run, classes)
+    world = env or make(config.world)
+    learner, counters = load_learner(run, config, world.spec, seed=seed)
+    mixer = config.algorithm.mixer_of(learner)
+    if mixer is None:
+        raise QohortError(f"{run} was trained with {config.name}, which has no mixer to ask; choose another method.")
+    return Subject(
+        run=run,
+        seed=seed,
+        step=int(counters["step"]),
+        name=config.name,
+        world=config.world,
+        env=world,
+        algorithm=config.algorithm,
+        team=config.algorithm.team_of(learner),
+        mixer=jax.tree.map(jnp.asarray, mixer),
+    )

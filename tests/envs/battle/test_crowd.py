@@ -1,0 +1,60 @@
+"""Battles of any size."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qohort import make
+from qohort.envs.battle.crowd import CELLS_EACH, crowd
+from qohort.envs.battle.units import LIBERTY, Kind
+from qohort.errors import QohortError
+
+
+def test_the_field_grows_with_the_crowds():
+    """Two crowds of 300 stand on 4 cells each, 2,400 in all: 49 by 49 is the least square; small ones have 32 by 32."""
+    large, small = crowd(size=300), crowd(size=2)
+    assert CELLS_EACH == 4
+    assert large.terrain.walkable.shape == (49, 49)
+    assert small.terrain.walkable.shape == (32, 32)
+    assert (large.spec.n_agents, large.face.n_enemies, large.spec.n_actions) == (300, 300, 306)
+
+
+def test_everybody_has_room_and_faces_the_other_crowd():
+    world = crowd(size=40, enemies=20, kind="zealot")
+    state = eqx.filter_jit(world.reset)(jax.random.key(0))
+    x, y = np.asarray(state.x), np.asarray(state.y)
+    apart = np.hypot(x[:, None] - x, y[:, None] - y) + 9.0 * np.eye(60)
+    assert apart.min() >= 2 * LIBERTY[Kind.ZEALOT].separation
+    assert x[:40].max() < 16 < x[40:].min()
+    assert [group.kind for group in world.scenario.allies] == [Kind.ZEALOT]
+
+
+def test_a_crowd_meets_the_other_one():
+    """Standing still, the allies are found: the enemies march to where they began."""
+    world = crowd(size=12)
+    state = eqx.filter_jit(world.reset)(jax.random.key(0))
+    step = eqx.filter_jit(world.step)
+    for time in range(40):
+        state, _ = step(jax.random.key(time), state, jnp.where(state.alive[:12], 1, 0))
+    assert float(state.health[:12].sum()) < 12 * 45
+    assert world.terrain.walkable.shape == (32, 32)
+
+
+def test_names():
+    assert make("battle/crowd?size=5").spec.n_agents == 5
+    assert make("battle/crowd").spec.n_agents == 100
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"size": 0}, "size is 0"),
+        ({"enemies": -1}, "enemies is -1"),
+        ({"kind": "probe"}, "kind is 'probe'; it must be one of baneling"),
+    ],
+)
+def test_crowds_that_cannot_be(options, words):
+    with pytest.raises(QohortError, match=words):
+        crowd(**options)
