@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("qohort.cli.watch:main", "an episode as a page: the game, values, credit, attention"),
     "report": ("qohort.cli.report:main", "compare all runs below a folder: curves, intervals, tables"),
     "analyse": ("qohort.cli.analyse:main", "question a trained team: attention, IGM, credit"),
+    "lab": ("qohort.cli.lab:main", "what mixers can say and what they find; Qatten's theorem in numbers"),
     "list": ("qohort.cli.listing:main", "algorithms, environments, maps and presets"),
     "preview": ("qohort.cli.preview:main", "a picture of a battlefield, or a film of a battle"),
     "check-env": ("qohort.cli.check:main", "try whether a world keeps the contract"),

@@ -8,16 +8,14 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Shown
 
 from qohort.cli.parse import parse
+from qohort.cli.show import shown
 from qohort.errors import QohortError
 from qohort.report.caveats import caveats
 from qohort.report.comparison import THRESHOLDS, compare
 from qohort.report.gather import gather, without_runs
 from qohort.report.labels import collect
-from qohort.report.table import Table
 from qohort.report.write_report import FIGURES, PAGE, TABLES, write_report
 
 _SHOWN = {
@@ -65,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     console = Console(highlight=False)
     for table in written.tables:
         if table.name in _SHOWN:
-            console.print(_shown(table, _SHOWN[table.name]))
+            console.print(shown(table, _SHOWN[table.name]))
     for sentence in written.caveats:
         console.print(f"- {sentence}", markup=False, soft_wrap=True)
     if written.caveats:
@@ -101,13 +99,3 @@ def _bounds(word: str) -> tuple[str, tuple[float, float]]:
     if not world or not all(map(math.isfinite, bounds)):
         raise QohortError(f"--bounds has {word!r}; bounds are given as WORLD=LOW:HIGH, such as games/two-step=0:8.")
     return world, bounds
-
-
-def _shown(table: Table, columns: Sequence[str]) -> Shown:
-    shown = Shown(title=table.title, title_justify="left", title_style="bold")
-    places = [table.header.index(name) for name in columns]
-    for place in places:
-        shown.add_column(table.header[place], justify="left" if place < table.texts else "right", overflow="fold")
-    for row in table.rows:
-        shown.add_row(*(escape(row[place]) for place in places))
-    return shown

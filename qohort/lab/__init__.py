@@ -1,0 +1,1 @@
+"""Laboratories: what a mixer can say and what it finds; Qatten's theorem in numbers."""
