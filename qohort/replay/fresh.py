@@ -98,11 +98,9 @@ class Fresh(AbstractFeed):
 
         seen = jax.tree.map(lambda leaf: blank(leaf, there), observations)
         done = jax.tree.map(lambda leaf: blank(leaf, times < count), dataclasses.replace(frames, snapshot=None))
-        before = jnp.where(done.first[0][:, None], -1, _action_before(ring, mark.position))
-        window = running_on(done, seen)
+        window = running_on(done, seen, before=ring.frames.actions[envs, (mark.position - 1) % ring.capacity])
         return dataclasses.replace(
             window,
-            last_action=window.last_action.at[0].set(before),
             valid=window.valid & (times < count)[:-1],
             carry=mark.carry,
         )
@@ -110,8 +108,3 @@ class Fresh(AbstractFeed):
     def marked_again(self, mark: Mark, ring: Ring, *, carry: Carry, updates: Int[Array, ""]) -> Mark:
         now = self.mark(ring, carry)
         return jax.tree.map(lambda old, new: jnp.where(updates > 0, new, old), mark, now)
-
-
-def _action_before(ring: Ring, position: Int[Array, " E"]) -> Int[Array, "E N"]:
-    envs = jnp.arange(position.shape[0])
-    return ring.frames.actions[envs, (position - 1) % ring.capacity].astype(jnp.int32)

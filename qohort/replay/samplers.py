@@ -2,7 +2,9 @@
 
 `episodes` gives whole episodes, padded to the world's limit: what the published settings mean.
 `windows` begins at a random episode and runs on across the following ones, so that hardly anything is
-computed on padding. Both draw without replacement from the episodes in the table that are still whole.
+computed on padding. An episode that is longer than a window has several, which begin a window's length apart, with
+agents that remember nothing; it is drawn so much more often. Both draw without replacement from the episodes in the
+table that are still whole.
 """
 
 import dataclasses
@@ -26,7 +28,7 @@ class Replayed(AbstractFeed):
     """Learning from a replay of past episodes."""
 
     sampler: Literal["episodes", "windows"] = "episodes"
-    """`episodes`: whole ones, padded; `windows`: stretches that run on across episodes."""
+    """`episodes`: whole ones, padded; `windows`: stretches that run on across episodes, and divide long ones."""
     batch: int = 32
     """How many episodes or windows one update learns from."""
     length: int | None = None
@@ -94,16 +96,22 @@ class Replayed(AbstractFeed):
         return jnp.sum(_eligible(ring, self, spec)) >= self.batch
 
     def draw(self, key: PRNGKeyArray, ring: Ring, env: AbstractEnv, *, mark: Mark = None) -> Window:
+        steps = self.steps(env.spec)
         eligible = _eligible(ring, self, env.spec)
-        lots = jnp.where(eligible, jax.random.uniform(key, eligible.shape), -1.0)
-        _, rows = jax.lax.top_k(lots, self.batch)
-        start, length, which = ring.episode_start[rows], ring.episode_length[rows], ring.episode_env[rows]
-        times = jnp.arange(self.steps(env.spec) + 1, dtype=start.dtype)[:, None]
+        parts = jnp.maximum(-(-ring.episode_length // steps), 1)
+        # The greatest of u^(1/w) are a weighted sample without replacement (Efraimidis and Spirakis 2006).
+        lots = jax.random.uniform(key, eligible.shape) ** (1 / parts)
+        _, rows = jax.lax.top_k(jnp.where(eligible, lots, -1.0), self.batch)
+        length, which = ring.episode_length[rows], ring.episode_env[rows]
+        part = jax.random.randint(jax.random.fold_in(key, 1), rows.shape, 0, parts[rows])
+        newest = ring.written[which] - steps - 1
+        start = jnp.maximum(jnp.minimum(ring.episode_start[rows] + part * steps, newest), ring.episode_start[rows])
+        times = jnp.arange(steps + 1, dtype=start.dtype)[:, None]
         slots = (start[None, :] + times) % ring.capacity
         frames = jax.tree.map(lambda store: store[which[None, :], slots], ring.frames)
         observations = jax.vmap(jax.vmap(env.observe))(frames.snapshot)
         if self.sampler == "windows":
-            return running_on(frames, observations)
+            return running_on(frames, observations, before=ring.frames.actions[which, (start - 1) % ring.capacity])
         return _padded(frames, observations, times, length)
 
     def marked_again(self, mark: Mark, ring: Ring, *, carry: Carry, updates: Int[Array, ""]) -> Mark:
@@ -120,10 +128,18 @@ def _eligible(ring: Ring, feed: Replayed, spec: EnvSpec) -> Bool[Array, " episod
     return used & kept
 
 
-def running_on(frames: Frame, observations: Observation) -> Window:
-    """Every frame is played, but for the ones that hold what a time limit left."""
+def running_on(frames: Frame, observations: Observation, *, before: Int[Array, "B N"]) -> Window:
+    """Every frame is played, but for the ones that hold what a time limit left.
+
+    Args:
+        frames: of a stretch of time.
+        observations: in these frames.
+        before: the actions in the frame before the first one; not looked at where an episode begins.
+    """
     held = jnp.concatenate([jnp.zeros_like(frames.truncated[:1]), frames.truncated[:-1]])
-    return window_of(frames, observations, first=frames.first, valid=~held[:-1], acted_before=~frames.first)
+    return window_of(
+        frames, observations, first=frames.first, valid=~held[:-1], acted_before=~frames.first, before=before
+    )
 
 
 def _padded(frames: Frame, observations: Observation, times: Int[Array, "T1 1"], length: Int[Array, " B"]) -> Window:
@@ -141,7 +157,8 @@ def _padded(frames: Frame, observations: Observation, times: Int[Array, "T1 1"],
     done = jax.tree.map(lambda leaf: blank(leaf, played), dataclasses.replace(frames, snapshot=None))
     first = jnp.broadcast_to(times == 0, played.shape)
     acted_before = jnp.concatenate([jnp.zeros_like(played[:1]), played[:-1]])
-    return window_of(done, seen, first=first, valid=played[:-1], acted_before=acted_before)
+    nothing = jnp.zeros_like(frames.actions[0])
+    return window_of(done, seen, first=first, valid=played[:-1], acted_before=acted_before, before=nothing)
 
 
 def window_of(
@@ -151,12 +168,13 @@ def window_of(
     first: Bool[Array, "T1 B"],
     valid: Bool[Array, "T B"],
     acted_before: Bool[Array, "T1 B"],
+    before: Int[Array, "B N"],
 ) -> Window:
     actions = frames.actions.astype(jnp.int32)
-    before = jnp.concatenate([actions[:1], actions[:-1]])
+    previous = jnp.concatenate([before[None].astype(jnp.int32), actions[:-1]])
     return Window(
         observations=observations,
-        last_action=jnp.where(acted_before[:, :, None], before, -1),
+        last_action=jnp.where(acted_before[:, :, None], previous, -1),
         first=first,
         actions=actions[:-1],
         reward=frames.reward[:-1],

@@ -78,6 +78,68 @@ def test_windows_run_on_across_episodes(steps: int, frames: int | None):
     assert window.exploration[window.valid].min() == 0.5
 
 
+@pytest.mark.parametrize("frames", [None, 75])
+def test_windows_reach_every_step_of_episodes_that_are_longer(frames: int | None):
+    """Episodes of up to 10 steps, windows of 4: they begin at 0, 4 and 8, or as late as the newest frames allow."""
+    window = drawn(Replayed(sampler="windows", batch=5, length=4, episodes=60, frames=frames), 200, limit=10, draws=80)
+    time = np.asarray(window.observations.state[..., 1])
+    begun, ends = time[0], []
+    assert {0, 4, 8} <= set(begun)
+    assert np.isin(begun, (0, 4, 8)).mean() > 0.9
+    np.testing.assert_array_equal(window.first, time == 0)
+    assert (window.last_action[0][begun == 0] == -1).all()
+    assert (window.last_action[0][begun > 0] >= 0).all()
+    for b in range(len(begun)):
+        run = window.terminated[:, b].argmax() if window.terminated[:, b].any() else 4
+        ends.append(begun[b] + run)
+    assert max(ends) >= 9, "the ends of long episodes are never learnt from"
+
+
+def test_every_step_is_drawn_equally_often():
+    """Of one long episode and some short ones: windows of 4 steps, an episode of 12 has three of them."""
+    feed = Replayed(sampler="windows", batch=2, length=4, episodes=40)
+    env, ring, _ = played(feed, 160, limit=12)
+    keys = jax.random.split(jax.random.key(5), 4000)
+
+    def begun(key: jax.Array) -> jax.Array:
+        state = feed.draw(key, ring, env).observations.state[0]
+        return state[:, 0] * 100 + state[:, 1]
+
+    places, counts = np.unique(np.asarray(jax.vmap(begun)(keys)), return_counts=True)
+    lengths = np.asarray(ring.episode_length)[np.asarray(ring.episode_length) > 0]
+    room = np.asarray(ring.written)[np.asarray(ring.episode_env)] - np.asarray(ring.episode_start) >= 5
+    expected = (-(-np.asarray(ring.episode_length) // 4) * room)[np.asarray(ring.episode_length) > 0].sum()
+    assert lengths.max() > 8
+    assert len(places) <= expected
+    old = places % 100 < 4
+    assert counts[old].std() < 0.2 * counts[old].mean()
+    np.testing.assert_allclose(counts.mean(), 8000 / expected, rtol=0.05)
+
+
+def test_the_action_before_a_window_is_the_one_that_was_taken():
+    """The same episode drawn whole, and in windows: last actions agree."""
+    feed = Replayed(sampler="windows", batch=8, length=3, episodes=30)
+    env, ring, _ = played(feed, 120, limit=9)
+    whole = Replayed(sampler="episodes", batch=20, episodes=30)
+    episodes = [whole.draw(key, ring, env) for key in jax.random.split(jax.random.key(1), 8)]
+    known = {
+        (int(batch.observations.state[t, b, 0]), t): np.asarray(batch.last_action[t, b])
+        for batch in episodes
+        for b in range(20)
+        for t in range(9)
+        if bool(batch.valid[t, b])
+    }
+    seen = 0
+    for key in jax.random.split(jax.random.key(2), 8):
+        window = feed.draw(key, ring, env)
+        for b in range(8):
+            episode, time = window.observations.state[0, b].astype(int).tolist()
+            if (episode, time) in known and time > 0:
+                np.testing.assert_array_equal(window.last_action[0, b], known[episode, time])
+                seen += 1
+    assert seen > 5
+
+
 @pytest.mark.parametrize("steps", [40, 200])
 @pytest.mark.parametrize("frames", [None, 75])
 def test_episodes_are_whole_and_padded_with_zeros(steps: int, frames: int | None):
