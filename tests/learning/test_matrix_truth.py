@@ -148,7 +148,7 @@ def test_the_monotone_mixer_misses_the_qtran_matrix_by_the_same_local_optimum_as
     ids=["qplex", "qplex-qatten"],
 )
 def test_qplex_reproduces_the_whole_qtran_matrix(mixer: AbstractMixerConfig, seed: int):
-    """From most starting points, these among them; others end in a local optimum (see docs/methods/qplex.md)."""
+    """From these starting points. Of others many end in a local optimum: docs/labs/payoff.md counts them."""
     np.testing.assert_allclose(table(learn(mixer, QTRAN, seed), QTRAN), QTRAN, atol=0.3)
 
 
