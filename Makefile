@@ -27,7 +27,7 @@ demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode t
 test: .venv/.ready-dev+plots+tensorboard  ## the tests
 	@which $(BROWSERS) 2>/dev/null | grep -q . \
 		|| echo "NOT TESTED: pages in a browser. Chromium is not installed (on Debian: apt-get install chromium)." >&2
-	@$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m "not slow" --durations=20 $(ARGS)
 
 test-slow: .venv/.ready-dev+plots+tensorboard  ## longer learning proofs too
 	@$(BIN)/python -m pytest -n auto $(ARGS)

@@ -42,7 +42,8 @@ def drawn(feed: Replayed, steps: int, limit: int = 6, draws: int = 8) -> Window:
     env, ring, _ = played(feed, steps, limit)
     assert feed.ready(ring, env.spec)
     keys = jax.random.split(jax.random.key(3), draws)
-    windows = [feed.draw(key, ring, env) for key in keys]
+    draw = jax.jit(lambda key: feed.draw(key, ring, env))
+    windows = [draw(key) for key in keys]
     return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves], axis=1), *windows)
 
 
@@ -121,7 +122,7 @@ def test_the_action_before_a_window_is_the_one_that_was_taken():
     feed = Replayed(sampler="windows", batch=8, length=3, episodes=30)
     env, ring, _ = played(feed, 120, limit=9)
     whole = Replayed(sampler="episodes", batch=20, episodes=30)
-    episodes = [whole.draw(key, ring, env) for key in jax.random.split(jax.random.key(1), 8)]
+    episodes = [jax.jit(lambda key: whole.draw(key, ring, env))(jax.random.key(1))]
     known = {
         (int(batch.observations.state[t, b, 0]), t): np.asarray(batch.last_action[t, b])
         for batch in episodes
@@ -129,9 +130,9 @@ def test_the_action_before_a_window_is_the_one_that_was_taken():
         for t in range(9)
         if bool(batch.valid[t, b])
     }
-    seen = 0
+    seen, draw = 0, jax.jit(lambda key: feed.draw(key, ring, env))
     for key in jax.random.split(jax.random.key(2), 8):
-        window = feed.draw(key, ring, env)
+        window = draw(key)
         for b in range(8):
             episode, time = window.observations.state[0, b].astype(int).tolist()
             if (episode, time) in known and time > 0:
