@@ -24,10 +24,15 @@ BROWSERS := chromium chromium-browser google-chrome chrome
 demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
 	@$(BIN)/python -m qohort.report.demo
 
+# Most tests compile for longer than they compute; these are the others.
+FAST_COMPILE = --xla_backend_optimization_level=0
+COMPUTES = tests/learning tests/envs/battle/test_frozen.py
+
 test: .venv/.ready-dev+plots+tensorboard  ## the tests
 	@which $(BROWSERS) 2>/dev/null | grep -q . \
 		|| echo "NOT TESTED: pages in a browser. Chromium is not installed (on Debian: apt-get install chromium)." >&2
-	@$(BIN)/python -m pytest -n auto -m "not slow" --durations=20 $(ARGS)
+	@XLA_FLAGS=$(FAST_COMPILE) $(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES:%=--ignore=%) $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES))
 
 test-slow: .venv/.ready-dev+plots+tensorboard  ## longer learning proofs too
 	@$(BIN)/python -m pytest -n auto $(ARGS)
