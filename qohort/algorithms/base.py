@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.estimators.exploration import LinearSchedule
@@ -58,7 +59,6 @@ class AbstractAlgorithm(abc.ABC):
         """The rewards as they are learnt from."""
         return reward
 
-    @abc.abstractmethod
     def act(
         self,
         team: AbstractTeam,
@@ -70,6 +70,26 @@ class AbstractAlgorithm(abc.ABC):
         exploration: Float[Array, ""],
     ) -> tuple[Int[Array, "B N"], Carry]:
         """Choose actions for one moment of a batch; `exploration` 0 is greedy."""
+        outputs, carry = self.look(team, carry, view, first=first)
+        return self.choose(outputs, view.avail, key=key, exploration=exploration), carry
+
+    def look(
+        self, team: AbstractTeam, carry: Carry, view: View, *, first: Bool[Array, " B"]
+    ) -> tuple[Float[Array, "B N A"], Carry]:
+        """What the team's network says of one moment of a batch."""
+        out, carry = team(carry, *jax.tree.map(lambda leaf: leaf[None], (view, first)))
+        return out.values[0], carry
+
+    @abc.abstractmethod
+    def choose(
+        self,
+        outputs: Float[Array, "B N A"],
+        avail: Bool[Array, "B N A"],
+        *,
+        key: PRNGKeyArray,
+        exploration: Float[Array, ""],
+    ) -> Int[Array, "B N"]:
+        """Actions by the network's numbers; `exploration` 0 is greedy."""
 
     @abc.abstractmethod
     def update(self, learner: Learner, window: Window, key: PRNGKeyArray) -> tuple[Learner, dict[str, Array]]:

@@ -34,7 +34,7 @@ from qohort.estimators.counterfactual import counterfactual_advantage
 from qohort.estimators.exploration import LinearSchedule, greedy
 from qohort.estimators.policies import floored, log_probabilities, sample
 from qohort.networks import TeamConfig
-from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
+from qohort.networks.base import AbstractTeam, AbstractTeamConfig
 from qohort.networks.counterfactual import CounterfactualCritic, CounterfactualValues
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.fresh import Fresh
@@ -156,21 +156,16 @@ class COMA(AbstractAlgorithm):
     def team_of(self, learner: COMALearner) -> AbstractTeam:
         return learner.params.team
 
-    def act(
+    def choose(
         self,
-        team: AbstractTeam,
-        carry: Carry,
-        view: View,
+        outputs: Float[Array, "B N A"],
+        avail: Bool[Array, "B N A"],
         *,
-        first: Bool[Array, " B"],
         key: PRNGKeyArray,
         exploration: Float[Array, ""],
-    ) -> tuple[Int[Array, "B N"], Carry]:
-        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
-        out, carry = team(carry, *moment)
-        logits = out.values[0]
-        drawn = sample(key, jnp.log(self.policy(logits, view.avail, exploration)), view.avail)
-        return jnp.where(exploration > 0, drawn, greedy(logits, view.avail)), carry
+    ) -> Int[Array, "B N"]:
+        drawn = sample(key, jnp.log(self.policy(outputs, avail, exploration)), avail)
+        return jnp.where(exploration > 0, drawn, greedy(outputs, avail))
 
     def policy(
         self, logits: Float[Array, "*rows A"], avail: Bool[Array, "*rows A"], epsilon: Float[Array, "..."]

@@ -39,7 +39,7 @@ from qohort.estimators.exploration import LinearSchedule, greedy
 from qohort.estimators.moments import Moments, followed, standardised
 from qohort.networks import TeamConfig
 from qohort.networks.attentive import Attended, AttentiveCritic, AttentiveValues
-from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View, one_hot
+from qohort.networks.base import AbstractTeam, AbstractTeamConfig, one_hot
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.samplers import Replayed
 from qohort.replay.window import Window
@@ -155,20 +155,16 @@ class MAAC(AbstractAlgorithm):
     def team_of(self, learner: MAACLearner) -> AbstractTeam:
         return learner.params.team
 
-    def act(
+    def choose(
         self,
-        team: AbstractTeam,
-        carry: Carry,
-        view: View,
+        outputs: Float[Array, "B N A"],
+        avail: Bool[Array, "B N A"],
         *,
-        first: Bool[Array, " B"],
         key: PRNGKeyArray,
         exploration: Float[Array, ""],
-    ) -> tuple[Int[Array, "B N"], Carry]:
-        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
-        out, carry = team(carry, *moment)
-        drawn = policies.sample(key, out.values[0], view.avail)
-        return jnp.where(exploration > 0, drawn, greedy(out.values[0], view.avail)), carry
+    ) -> Int[Array, "B N"]:
+        drawn = policies.sample(key, outputs, avail)
+        return jnp.where(exploration > 0, drawn, greedy(outputs, avail))
 
     def update(self, learner: MAACLearner, window: Window, key: PRNGKeyArray) -> tuple[MAACLearner, dict[str, Array]]:
         """The critics first; the policies' step looks at their new weights."""

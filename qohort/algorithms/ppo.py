@@ -151,21 +151,17 @@ class PPO(AbstractAlgorithm):
     def team_of(self, learner: PPOLearner) -> AbstractTeam:
         return learner.params.team
 
-    def act(
+    def choose(
         self,
-        team: AbstractTeam,
-        carry: Carry,
-        view: View,
+        outputs: Float[Array, "B N A"],
+        avail: Bool[Array, "B N A"],
         *,
-        first: Bool[Array, " B"],
         key: PRNGKeyArray,
         exploration: Float[Array, ""],
-    ) -> tuple[Int[Array, "B N"], Carry]:
+    ) -> Int[Array, "B N"]:
         """Draw from the policy; without exploration, take the likeliest actions."""
-        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
-        out, carry = team(carry, *moment)
-        drawn = policies.sample(key, out.values[0], view.avail)
-        return jnp.where(exploration > 0, drawn, greedy(out.values[0], view.avail)), carry
+        drawn = policies.sample(key, outputs, avail)
+        return jnp.where(exploration > 0, drawn, greedy(outputs, avail))
 
     def update(self, learner: PPOLearner, window: Window, key: PRNGKeyArray) -> tuple[PPOLearner, dict[str, Array]]:
         """Go through a stretch in epochs and minibatches; what is told of it are means over these."""

@@ -27,7 +27,7 @@ from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
 from qohort.networks import TeamConfig
-from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
+from qohort.networks.base import AbstractTeam, AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 from qohort.replay.window import Window
@@ -160,19 +160,15 @@ class AbstractQLearning(AbstractAlgorithm):
     def team_of(self, learner: QLearner) -> AbstractTeam:
         return learner.params.team
 
-    def act(
+    def choose(
         self,
-        team: AbstractTeam,
-        carry: Carry,
-        view: View,
+        outputs: Float[Array, "B N A"],
+        avail: Bool[Array, "B N A"],
         *,
-        first: Bool[Array, " B"],
         key: PRNGKeyArray,
         exploration: Float[Array, ""],
-    ) -> tuple[Int[Array, "B N"], Carry]:
-        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
-        out, carry = team(carry, *moment)
-        return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
+    ) -> Int[Array, "B N"]:
+        return epsilon_greedy(key, outputs, avail, exploration)
 
     def update(self, learner: QLearner, window: Window, key: PRNGKeyArray) -> tuple[QLearner, dict[str, Array]]:
         window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)

@@ -46,7 +46,7 @@ from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy
 from qohort.mixers import VDN, MixerConfig
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks import TeamConfig
-from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
+from qohort.networks.base import AbstractTeam, AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.fresh import Fresh
 from qohort.replay.window import Window
@@ -140,19 +140,15 @@ class ReplayFree(AbstractAlgorithm):
     def learning_rate(self) -> LinearSchedule:
         return self.optimiser.schedule()
 
-    def act(
+    def choose(
         self,
-        team: AbstractTeam,
-        carry: Carry,
-        view: View,
+        outputs: Float[Array, "B N A"],
+        avail: Bool[Array, "B N A"],
         *,
-        first: Bool[Array, " B"],
         key: PRNGKeyArray,
         exploration: Float[Array, ""],
-    ) -> tuple[Int[Array, "B N"], Carry]:
-        moment = jax.tree.map(lambda leaf: leaf[None], (view, first))
-        out, carry = team(carry, *moment)
-        return epsilon_greedy(key, out.values[0], view.avail, exploration), carry
+    ) -> Int[Array, "B N"]:
+        return epsilon_greedy(key, outputs, avail, exploration)
 
     def update(
         self, learner: ReplayFreeLearner, window: Window, key: PRNGKeyArray

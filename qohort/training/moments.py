@@ -56,16 +56,14 @@ def look_and_step(
     snapshot = jax.vmap(env.snapshot)(actors.state)
     seen = jax.vmap(env.observe)(snapshot)
     view = view_of(seen, actors.last_action)
-    out, _ = team(actors.carry, *jax.tree.map(lambda leaf: leaf[None], (view, actors.first)))
-    actions, memory = algorithm.act(
-        team, actors.carry, view, first=actors.first, key=key_act, exploration=jnp.asarray(exploration, jnp.float32)
-    )
+    outputs, memory = algorithm.look(team, actors.carry, view, first=actors.first)
+    actions = algorithm.choose(outputs, seen.avail, key=key_act, exploration=jnp.asarray(exploration, jnp.float32))
     if instead is not None:
         actions = instead(actions, seen.avail)
     state, outcome = jax.vmap(env.step)(jax.random.split(key_step, environments), actors.state, actions)
     moment = Moment(
         snapshot=snapshot,
-        values=out.values[0],
+        values=outputs,
         avail=seen.avail,
         alive=seen.alive,
         actions=actions.astype(jnp.int32),
