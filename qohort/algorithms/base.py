@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from qohort.algorithms.optimiser import Optimiser
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam, Carry, View
@@ -16,6 +17,7 @@ from qohort.replay.window import Window
 from qohort.spec import EnvSpec
 
 Learner = Any
+"""What learning changes; the agents' weights are in `params.team`."""
 
 
 class Pace(eqx.Module):
@@ -37,6 +39,7 @@ class AbstractAlgorithm(abc.ABC):
 
     environments: int
     feed: AbstractFeed
+    optimiser: Optimiser
     gamma: float
 
     @abc.abstractmethod
@@ -47,9 +50,9 @@ class AbstractAlgorithm(abc.ABC):
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> Learner:
         """Everything that learning changes: weights, targets, optimiser, counters."""
 
-    @abc.abstractmethod
     def team_of(self, learner: Learner) -> AbstractTeam:
         """The weights that act."""
+        return learner.params.team
 
     def mixer_of(self, learner: Learner) -> AbstractMixer | None:
         """What makes one value of the utilities, to be looked into; None if nothing does."""
@@ -103,6 +106,6 @@ class AbstractAlgorithm(abc.ABC):
     def exploration(self) -> LinearSchedule:
         """How much to explore, over environment steps."""
 
-    @abc.abstractmethod
     def learning_rate(self) -> LinearSchedule:
         """The step size, over environment steps; it reaches the learner as `learner.learning_rate`."""
+        return self.optimiser.schedule()

@@ -138,9 +138,6 @@ class COMA(AbstractAlgorithm):
     def exploration(self) -> LinearSchedule:
         return self.epsilon
 
-    def learning_rate(self) -> LinearSchedule:
-        return self.optimiser.schedule()
-
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> COMALearner:
         key_team, key_critic = jax.random.split(key)
         params = Params(self.team.build(spec, key_team), self.critic.build(spec, key_critic))
@@ -152,9 +149,6 @@ class COMA(AbstractAlgorithm):
             updates=jnp.zeros((), jnp.int32),
             since_copy=jnp.zeros((), jnp.int32),
         )
-
-    def team_of(self, learner: COMALearner) -> AbstractTeam:
-        return learner.params.team
 
     def choose(
         self,

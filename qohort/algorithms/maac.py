@@ -137,9 +137,6 @@ class MAAC(AbstractAlgorithm):
         """The policies explore by themselves: 1 is to draw from them."""
         return LinearSchedule(start=1.0, end=1.0, steps=0)
 
-    def learning_rate(self) -> LinearSchedule:
-        return self.optimiser.schedule()
-
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> MAACLearner:
         key_team, key_critic = jax.random.split(key)
         params = Params(self.team.build(spec, key_team), self.critic.build(spec, key_critic))
@@ -151,9 +148,6 @@ class MAAC(AbstractAlgorithm):
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
         )
-
-    def team_of(self, learner: MAACLearner) -> AbstractTeam:
-        return learner.params.team
 
     def choose(
         self,

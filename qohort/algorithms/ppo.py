@@ -133,9 +133,6 @@ class PPO(AbstractAlgorithm):
     def exploration(self) -> LinearSchedule:
         return LinearSchedule(start=1.0, end=1.0, steps=0)
 
-    def learning_rate(self) -> LinearSchedule:
-        return self.optimiser.schedule()
-
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> PPOLearner:
         key_team, key_critic = jax.random.split(key)
         params = Params(self.team.build(spec, key_team), self.critic.build(spec, key_critic))
@@ -147,9 +144,6 @@ class PPO(AbstractAlgorithm):
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
         )
-
-    def team_of(self, learner: PPOLearner) -> AbstractTeam:
-        return learner.params.team
 
     def choose(
         self,

@@ -27,7 +27,7 @@ from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
 from qohort.networks import TeamConfig
-from qohort.networks.base import AbstractTeam, AbstractTeamConfig
+from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 from qohort.replay.window import Window
@@ -142,9 +142,6 @@ class AbstractQLearning(AbstractAlgorithm):
     def exploration(self) -> LinearSchedule:
         return self.epsilon
 
-    def learning_rate(self) -> LinearSchedule:
-        return self.optimiser.schedule()
-
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> QLearner:
         params = self.draw(spec, key)
         surprise = self.novelty.init(spec, jax.random.fold_in(key, 1))
@@ -156,9 +153,6 @@ class AbstractQLearning(AbstractAlgorithm):
             updates=jnp.zeros((), jnp.int32),
             surprise=surprise,
         )
-
-    def team_of(self, learner: QLearner) -> AbstractTeam:
-        return learner.params.team
 
     def choose(
         self,

@@ -46,7 +46,7 @@ from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy
 from qohort.mixers import VDN, MixerConfig
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks import TeamConfig
-from qohort.networks.base import AbstractTeam, AbstractTeamConfig
+from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.fresh import Fresh
 from qohort.replay.window import Window
@@ -122,9 +122,6 @@ class ReplayFree(AbstractAlgorithm):
             surprise=self.novelty.init(spec, jax.random.fold_in(key, 1)),
         )
 
-    def team_of(self, learner: ReplayFreeLearner) -> AbstractTeam:
-        return learner.params.team
-
     def mixer_of(self, learner: ReplayFreeLearner) -> AbstractMixer:
         return learner.params.mixer
 
@@ -136,9 +133,6 @@ class ReplayFree(AbstractAlgorithm):
 
     def exploration(self) -> LinearSchedule:
         return self.epsilon
-
-    def learning_rate(self) -> LinearSchedule:
-        return self.optimiser.schedule()
 
     def choose(
         self,
