@@ -17,7 +17,8 @@ from qohort.replay.window import Window
 from qohort.spec import EnvSpec
 
 Learner = Any
-"""What learning changes; the agents' weights are in `params.team`."""
+"""What learning changes; the weights that it moves are in `params`, those that act in `params.team`."""
+Params = Any
 
 
 class Pace(eqx.Module):
@@ -50,11 +51,7 @@ class AbstractAlgorithm(abc.ABC):
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> Learner:
         """Everything that learning changes: weights, targets, optimiser, counters."""
 
-    def team_of(self, learner: Learner) -> AbstractTeam:
-        """The weights that act."""
-        return learner.params.team
-
-    def mixer_of(self, learner: Learner) -> AbstractMixer | None:
+    def mixer_of(self, params: Params) -> AbstractMixer | None:
         """What makes one value of the utilities, to be looked into; None if nothing does."""
         return None
 

@@ -122,8 +122,8 @@ class ReplayFree(AbstractAlgorithm):
             surprise=self.novelty.init(spec, jax.random.fold_in(key, 1)),
         )
 
-    def mixer_of(self, learner: ReplayFreeLearner) -> AbstractMixer:
-        return learner.params.mixer
+    def mixer_of(self, params: Params) -> AbstractMixer:
+        return params.mixer
 
     def team_reward(self, reward: Float[Array, "T B M"]) -> Float[Array, "T B M2"]:
         return reduced(reward, self.reward_reduction)

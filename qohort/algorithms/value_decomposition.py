@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from qohort.algorithms.joint import Shares, at_rows, joint_values, mean_of_valid, mix, pick, shares_of
-from qohort.algorithms.q_learning import AbstractQLearning, Looked, QLearner
+from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.algorithms.targets import joint_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
@@ -60,8 +60,8 @@ class ValueDecomposition(AbstractQLearning):
         key_team, key_mixer = jax.random.split(key)
         return Params(self.team.build(spec, key_team), self.mixer.build(spec, key_mixer))
 
-    def mixer_of(self, learner: QLearner) -> AbstractMixer:
-        return learner.params.mixer
+    def mixer_of(self, params: Params) -> AbstractMixer:
+        return params.mixer
 
     def counts_padding(self, params: Params) -> bool:
         return params.mixer.regularise_padding

@@ -30,7 +30,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from qohort.algorithms.joint import Shares, at_rows, joint_values, mean_of_valid, mix, pick, shares_of
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.presets import PRESETS, under_protocol
-from qohort.algorithms.q_learning import AbstractQLearning, Looked, QLearner
+from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.algorithms.targets import joint_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
@@ -93,8 +93,8 @@ class WeightedQMIX(AbstractQLearning):
             central_mixer=self.central.build(spec, keys[3]),
         )
 
-    def mixer_of(self, learner: QLearner) -> AbstractMixer:
-        return learner.params.mixer
+    def mixer_of(self, params: Params) -> AbstractMixer:
+        return params.mixer
 
     def counts_padding(self, params: Params) -> bool:
         return params.mixer.regularise_padding

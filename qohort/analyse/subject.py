@@ -15,18 +15,19 @@ from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
 from qohort.spec import EnvSpec
-from qohort.training.load import load_learner, read_run
+from qohort.training.load import Which, load_params, read_run
 from qohort.training.run_folder import read_config
 from qohort.training.seeds import groups_in
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """One seed of a run at its newest checkpoint: the best team is kept without its mixer."""
+    """One seed of a run: the team with the best evaluation, or the newest one, with the mixer of that moment."""
 
     run: Path
     seed: int
     step: int
+    """Of the checkpoint; the best team is of this step or of an earlier one."""
     name: str
     """The method's."""
     world: str
@@ -49,6 +50,7 @@ def subjects(
     runs: Sequence[str | Path],
     *,
     seeds: Sequence[int] = (),
+    which: Which = "best",
     env: AbstractEnv | None = None,
     classes: Sequence[type] = (),
 ) -> list[Subject]:
@@ -57,6 +59,7 @@ def subjects(
     Args:
         runs: the folders.
         seeds: which seeds; all that have a checkpoint, if none is named.
+        which: of each, the team with the best evaluation, or the newest one.
         env: the world, if the runs were started from Python with a world that has no registered name.
         classes: config classes of your own that the runs were made with.
     """
@@ -67,7 +70,7 @@ def subjects(
         if not there:
             read_config(run)
             raise QohortError(f"{run} has no checkpoint yet; its first one is made some minutes after the start.")
-        found += [_subject(run, seed, env, classes) for seed in wanted]
+        found += [_subject(run, seed, which, env, classes) for seed in wanted]
     missing = set(seeds) - {subject.seed for subject in found}
     if missing:
         raise QohortError(f"No run has the seed {min(missing)}; leave --seeds out to have all there are.")
@@ -97,18 +100,18 @@ def _check_alike(found: Sequence[Subject]) -> None:
 @eqx.filter_jit
 def _drawn(algorithm: AbstractAlgorithm, spec: EnvSpec, keys: Key[Array, " R"]) -> AbstractMixer:
     def draw(key: PRNGKeyArray) -> AbstractMixer:
-        mixer = algorithm.mixer_of(algorithm.init(spec, key))
+        mixer = algorithm.mixer_of(algorithm.init(spec, key).params)
         assert mixer is not None
         return mixer
 
     return eqx.filter_vmap(draw)(keys)
 
 
-def _subject(run: Path, seed: int, env: AbstractEnv | None, classes: Sequence[type]) -> Subject:
+def _subject(run: Path, seed: int, which: Which, env: AbstractEnv | None, classes: Sequence[type]) -> Subject:
     config = read_run(run, classes)
     world = env or make(config.world)
-    learner, counters = load_learner(run, config, world.spec, seed=seed)
-    mixer = config.algorithm.mixer_of(learner)
+    params, counters = load_params(run, config, world.spec, seed=seed, which=which)
+    mixer = config.algorithm.mixer_of(params)
     if mixer is None:
         raise QohortError(f"{run} was trained with {config.name}, which has no mixer to ask; choose another method.")
     return Subject(
@@ -119,6 +122,6 @@ def _subject(run: Path, seed: int, env: AbstractEnv | None, classes: Sequence[ty
         world=config.world,
         env=world,
         algorithm=config.algorithm,
-        team=config.algorithm.team_of(learner),
+        team=params.team,
         mixer=jax.tree.map(jnp.asarray, mixer),
     )

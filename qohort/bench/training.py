@@ -76,7 +76,7 @@ def ours(algorithm: str, world: str, *, most: int, episodes: int) -> Contender:
         return programs.chunk(state, exploration=rate, learning_rate=learning_rate)[0]
 
     def win_rate(state: Any, seed: int, index: int) -> float:
-        team, keys = learner.team_of(state.learner), [evaluation_key(seed, index)]
+        team, keys = state.learner.params.team, [evaluation_key(seed, index)]
         return float(programs.evaluate(team, keys, episodes=episodes)["won"].mean())
 
     return Contender(

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -26,6 +26,8 @@ class Flags:
     """Run folders, of one method on one world; every seed counts."""
     seeds: tuple[int, ...] = ()
     """Only these seeds; all that have a checkpoint if not given."""
+    which: Literal["best", "last"] = "best"
+    """Of each seed, the team with the best evaluation, or the newest one."""
     episodes: int = 32
     """Greedy episodes of each seed."""
     stream: int = 0
@@ -94,7 +96,7 @@ def attention(argv: Sequence[str]) -> int:
     from qohort.analyse.attention_summary import summarise
     from qohort.analyse.subject import subjects
 
-    teams = subjects(flags.runs, seeds=flags.seeds)
+    teams = subjects(flags.runs, seeds=flags.seeds, which=flags.which)
     summary = summarise([look(team, episodes=flags.episodes, stream=flags.stream) for team in teams])
     return _tell(findings(summary), *write_attention(summary, flags.folder, episode=flags.shown))
 
@@ -107,7 +109,7 @@ def igm(argv: Sequence[str]) -> int:
     from qohort.analyse.subject import subjects
 
     asked = {name: getattr(flags, name) for name in ("episodes", "stream", "moments", "most", "exploration")}
-    audits = [audit(team, **asked) for team in subjects(flags.runs, seeds=flags.seeds)]
+    audits = [audit(team, **asked) for team in subjects(flags.runs, seeds=flags.seeds, which=flags.which)]
     return _tell(findings(audits), *write_igm(audits, flags.folder, exploration=flags.exploration))
 
 
@@ -121,7 +123,7 @@ def credit(argv: Sequence[str]) -> int:
 
     how = Replays(gamma=flags.gamma, hold=flags.hold, draws=flags.draws)
     asked = {name: getattr(flags, name) for name in ("episodes", "stream", "moments")}
-    found = [weigh(team, **asked, how=how) for team in subjects(flags.runs, seeds=flags.seeds)]
+    found = [weigh(team, **asked, how=how) for team in subjects(flags.runs, seeds=flags.seeds, which=flags.which)]
     return _tell(findings(found), *write_credit(found, flags.folder, how=how))
 
 

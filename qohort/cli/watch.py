@@ -22,8 +22,8 @@ class WatchFlags:
     """A run folder, or two, whose teams start alike and are shown side by side."""
     seed: tuple[int, ...] = ()
     """Which seed's team, one for each run; each run's first if not given. Of one run, two seeds are compared."""
-    which: Literal["best", "last"] = "last"
-    """The newest team, whose mixer is known, or the one with the best evaluation, as in `qohort eval`."""
+    which: Literal["best", "last"] | None = None
+    """The team with the best evaluation, or the newest one; if not given the best, and the newest with --serve."""
     number: int = 0
     """Which episode, from 0."""
     stream: int = 0
@@ -61,7 +61,8 @@ def main(argv: Sequence[str]) -> int:
         from qohort.watch.serve import serve
 
         ((run, seed),) = flags.teams
-        return serve(run, seed=seed, which=flags.which, number=flags.number, stream=flags.stream, port=flags.port)
+        which = flags.which or "last"
+        return serve(run, seed=seed, which=which, number=flags.number, stream=flags.stream, port=flags.port)
     print(f"{_write(flags)}")
     return 0
 
@@ -79,7 +80,7 @@ def _write(flags: WatchFlags) -> Path:
         )
     start = configs[0].run.seed if flags.teams[0][1] is None else flags.teams[0][1]
     episodes = [
-        watch(run, seed=seed, which=flags.which, number=flags.number, stream=flags.stream, start=start)
+        watch(run, seed=seed, which=flags.which or "best", number=flags.number, stream=flags.stream, start=start)
         for run, seed in flags.teams
     ]
     title = episodes[0].title if len(episodes) == 1 else f"{configs[0].world}: two teams, one start"

@@ -19,10 +19,9 @@ from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
 from qohort.report.joint import Joint, joint
-from qohort.spec import EnvSpec
 from qohort.training.collect import Actors, first_actors
 from qohort.training.evaluation import evaluation_key
-from qohort.training.load import EVALUATE_STREAM, RunConfig, Which, load_arrays, load_learner, read_run
+from qohort.training.load import EVALUATE_STREAM, Which, load_params, read_run
 from qohort.training.moments import Moment, look_and_step
 from qohort.training.tally import metric_name
 
@@ -122,24 +121,12 @@ def watch(
     config = read_run(run, classes)
     world = env or make(config.world)
     seed = config.run.seed if seed is None else seed
-    team, counters = load_arrays(Path(run), config, world.spec, seed=seed, which=which)
+    params, counters = load_params(Path(run), config, world.spec, seed=seed, which=which)
     key = evaluation_key(seed if start is None else start, EVALUATE_STREAM + stream)
     title = f"{config.name} on {config.world}, seed {seed}"
     title += ", best team" if which == "best" else f", team at step {counters['step']:,}"
-    mixer = _mixer(Path(run), config, world.spec, seed=seed, team=team)
-    return play(config.algorithm, world, team, key=key, number=number, title=title, mixer=mixer)
-
-
-def _mixer(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, team: AbstractTeam) -> AbstractMixer | str:
-    """The mixer that was learned together with a team: checkpoints keep that of the newest team only."""
-    learner, _ = load_learner(folder, config, spec, seed=seed)
-    mixer = config.algorithm.mixer_of(learner)
-    if mixer is None:
-        return f"{config.name} has no mixer."
-    newest = jax.tree.leaves(config.algorithm.team_of(learner))
-    if not all(np.array_equal(*pair) for pair in zip(newest, jax.tree.leaves(team), strict=True)):
-        return "Only the newest team's mixer is kept, and this is an earlier team. Watch the last one to see it."
-    return mixer
+    mixer = config.algorithm.mixer_of(params) or f"{config.name} has no mixer."
+    return play(config.algorithm, world, params.team, key=key, number=number, title=title, mixer=mixer)
 
 
 def play(

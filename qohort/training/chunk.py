@@ -46,7 +46,7 @@ def first_state(algorithm: AbstractAlgorithm, env: AbstractEnv, key: PRNGKeyArra
     """Where training begins; a pure function of the key."""
     key_init, key_reset, key_train = jax.random.split(key, 3)
     learner = algorithm.init(env.spec, key_init)
-    actors = first_actors(env, algorithm.team_of(learner), environments=algorithm.environments, key=key_reset)
+    actors = first_actors(env, learner.params.team, environments=algorithm.environments, key=key_reset)
     ring = make_ring(env, algorithm.feed, algorithm.environments)
     state = TrainState(
         learner=learner,
@@ -69,7 +69,7 @@ def run_chunk(
     actors, ring, played = collect(
         algorithm,
         env,
-        algorithm.team_of(learner),
+        learner.params.team,
         actors=state.actors,
         ring=state.ring,
         key=key_play,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from qohort.algorithms.base import AbstractAlgorithm, Learner
+from qohort.algorithms.base import AbstractAlgorithm, Params
 from qohort.envs import AbstractEnv, make
 from qohort.errors import QohortError
 from qohort.networks.base import AbstractTeam, View
@@ -153,8 +153,8 @@ def load(
     """
     config = read_run(run, classes)
     spec = (env or make(config.world)).spec
-    tree, counters = load_arrays(Path(run), config, spec, seed=config.run.seed if seed is None else seed, which=which)
-    return LoadedTeam(config.algorithm, tree, spec, step=counters["step"])
+    params, counters = load_params(Path(run), config, spec, seed=config.run.seed if seed is None else seed, which=which)
+    return LoadedTeam(config.algorithm, params.team, spec, step=counters["step"])
 
 
 def evaluate(
@@ -181,40 +181,25 @@ def evaluate(
     return {name: np.asarray(value) for name, value in play(env, team.network).items()}
 
 
-def load_arrays(
+def load_params(
     folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
-) -> tuple[AbstractTeam, dict[str, Any]]:
-    """The weights of a team and the counters of the checkpoint they come from."""
+) -> tuple[Params, dict[str, Any]]:
+    """What one seed had learned, the team in `team`, and the counters of the checkpoint that it comes from."""
     if which not in ("best", "last"):
         raise QohortError(f"`which` is {which!r}; it is 'best' or 'last'.")
-    if which == "last":
-        learner, counters = load_learner(folder, config, spec, seed=seed)
-        return config.algorithm.team_of(learner), counters
-    return _load(folder, config, spec, seed=seed, part="best")
-
-
-def load_learner(folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int) -> tuple[Learner, dict[str, Any]]:
-    """All that learning had changed when the newest checkpoint was made, and its counters."""
-    return _load(folder, config, spec, seed=seed, part="train.learner")
-
-
-def _load(
-    folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, part: Literal["best", "train.learner"]
-) -> tuple[Any, dict[str, Any]]:
     groups = groups_in(folder)
     known = {config.run.seed + index for index in range(config.run.seeds)}.union(*groups)
     if seed not in known:
         raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, sorted(known)))}.")
     group = next((group for group in groups if seed in group), (seed,))
     stacked = is_stacked(group, config.run.together)
-    like = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0))
-    if part == "best":
-        like = config.algorithm.team_of(like)
+    like = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0)).params
     if stacked:
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(group), *leaf.shape), leaf.dtype), like)
+    part = "best" if which == "best" else "train.learner.params"
     loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
-    tree = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
-    return tree, loaded.counters
+    params = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
+    return params, loaded.counters
 
 
 def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -12,10 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.base import AbstractAlgorithm, Params
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
-from qohort.networks.base import AbstractTeam
 from qohort.training import checkpoint, disk
 from qohort.training.chunk import Report
 from qohort.training.evaluation import evaluation_key
@@ -99,7 +98,7 @@ class Session:
             self._resume()
         else:
             self._state = setting.programs.begin(seeds)
-            self._best = jax.tree.map(jnp.copy, self._team())
+            self._best = jax.tree.map(jnp.copy, self._state.learner.params)
         self._records = [self._open_records(lane) for lane in range(len(seeds))]
         self._saved_at = time.monotonic()
         self._clock = _Clock()
@@ -139,8 +138,7 @@ class Session:
     def _resume(self) -> None:
         """Go on from the newest checkpoint; only shapes stand in for what is loaded, so nothing is held twice."""
         shapes = self._setting.programs.state_shapes(self._seeds)
-        best = self._setting.algorithm.team_of(shapes.learner)
-        loaded = checkpoint.load(self._folder, {"train": shapes, "best": best})
+        loaded = checkpoint.load(self._folder, {"train": shapes, "best": shapes.learner.params})
         for note in loaded.notes:
             self._setting.display.say(note)
         checkpoint.set_aside(self._folder, loaded.path)
@@ -219,8 +217,8 @@ class Session:
         place, setting = self._place, self._setting
         index = place.step // setting.grid.eval_every
         keys = [evaluation_key(seed, index) for seed in self._seeds]
-        team = self._team()
-        scores = on_host(setting.programs.evaluate(team, keys, episodes=setting.run.eval_episodes))
+        params = self._state.learner.params
+        scores = on_host(setting.programs.evaluate(params.team, keys, episodes=setting.run.eval_episodes))
         better = [False] * len(self._seeds)
         for lane, seed in enumerate(self._seeds):
             mine = {name: value[lane] for name, value in scores.items()}
@@ -229,22 +227,22 @@ class Session:
             better[lane] = best is None or mean >= best  # of equals the later one, which has learned more
             if better[lane]:
                 place.best[lane] = mean
-        self._best = self._choose(better, team)
+        self._best = self._choose(better, params)
         place.evaluated = place.step
         self._clock.skip()
         shown = {name: float(value.mean()) for name, value in scores.items()}
         self._setting.display.evaluated(self._name(), step=place.step, scores=shown)
 
-    def _choose(self, better: list[bool], team: AbstractTeam) -> AbstractTeam:
+    def _choose(self, better: list[bool], params: Params) -> Params:
         """The weights of the seeds that got better, the kept ones of the others. Never an alias of donated buffers."""
         if not self._together:
-            return jax.tree.map(jnp.copy, team) if better[0] else self._best
+            return jax.tree.map(jnp.copy, params) if better[0] else self._best
         rows = jnp.asarray(better)
 
         def pick(new: Any, old: Any) -> Any:
             return jnp.where(rows.reshape(rows.shape + (1,) * (new.ndim - 1)), new, old)
 
-        return jax.tree.map(pick, team, self._best)
+        return jax.tree.map(pick, params, self._best)
 
     def _absolute(self) -> dict[int, dict[str, float]]:
         """The best policy over many episodes, on streams that no other evaluation uses."""
@@ -252,7 +250,7 @@ class Session:
         rounds = []
         for index in range(setting.run.absolute_factor):
             keys = [evaluation_key(seed, ABSOLUTE_STREAM + index) for seed in self._seeds]
-            rounds.append(on_host(setting.programs.evaluate(self._best, keys, episodes=setting.run.eval_episodes)))
+            rounds.append(on_host(setting.programs.evaluate(self._best.team, keys, episodes=setting.run.eval_episodes)))
         means: dict[int, dict[str, float]] = {}
         for lane, seed in enumerate(self._seeds):
             every = {name: np.concatenate([scores[name][lane] for scores in rounds]) for name in rounds[0]}
@@ -268,9 +266,6 @@ class Session:
                 f"{self._name()}: stopped at step {self._place.step:,} of {self._setting.grid.steps:,}; everything is "
                 f"saved in {self._setting.folder}. The same command goes on from here."
             )
-
-    def _team(self) -> AbstractTeam:
-        return self._setting.algorithm.team_of(self._state.learner)
 
     def _name(self) -> str:
         if len(self._seeds) == 1:

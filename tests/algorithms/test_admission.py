@@ -51,7 +51,7 @@ def test_one_update(name):
 def test_actions_know_nothing_of_state_and_units(name):
     """The same play, with another state and other units: every action is the same, whatever the ε."""
     algorithm = CASES[name]
-    team = algorithm.team_of(algorithm.init(SPEC, jax.random.key(1)))
+    team = algorithm.init(SPEC, jax.random.key(1)).params.team
     window = window_of()
     act = jax.jit(algorithm.act)
 

@@ -84,7 +84,7 @@ def plays_and_learns(algorithm: AbstractAlgorithm, env: AbstractEnv) -> None:
         assert {name: int(count) for name, count in report.played.faults.items()} == {"reward": 0, "avail": 0}
         updates += int(report.updates)
         episodes += int(report.played.episodes)
-    scores = programs.evaluate(settings.team_of(state.learner), [jax.random.key(1)], episodes=4)
+    scores = programs.evaluate(state.learner.params.team, [jax.random.key(1)], episodes=4)
     assert set(scores) == {"return", "length", *env.spec.metrics}
     assert finite(scores)
     assert float(scores["length"].max()) <= env.spec.limit

@@ -25,7 +25,7 @@ def scores(name: str, world: str, which: str | None, steps: int) -> tuple[Progra
         state, _ = programs.chunk(
             state, exploration=algorithm.exploration().at(step), learning_rate=algorithm.learning_rate().at(step)
         )
-    played = programs.evaluate(algorithm.team_of(state.learner), [evaluation_key(0, 0)], episodes=64)
+    played = programs.evaluate(state.learner.params.team, [evaluation_key(0, 0)], episodes=64)
     return programs, {metric: float(value.mean()) for metric, value in played.items()}
 
 

@@ -86,7 +86,7 @@ def judged(algorithm: PPO) -> float:
     state = programs.begin([0])
     for _ in range(60):
         state, _ = programs.chunk(state, exploration=1.0, learning_rate=5e-3)
-    played = programs.evaluate(algorithm.team_of(state.learner), [evaluation_key(0, 0)], episodes=512)
+    played = programs.evaluate(state.learner.params.team, [evaluation_key(0, 0)], episodes=512)
     return float(played["return"].mean())
 
 

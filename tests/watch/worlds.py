@@ -23,11 +23,9 @@ RACE = Relay(runners=3, leg=2, slack=2)
 def race(mixer: AbstractMixerConfig | None = None, *, seed: int = 0, env: AbstractEnv = RACE) -> Episode:
     """An episode of a team with drawn weights."""
     algorithm = ValueDecomposition(mixer=mixer or Qatten(heads=2, embed=4), team=Recurrent(hidden=8))
-    learner = algorithm.init(env.spec, jax.random.key(seed))
-    known = algorithm.mixer_of(learner)
-    team = algorithm.team_of(learner)
+    params = algorithm.init(env.spec, jax.random.key(seed)).params
     title = f"seed {seed} on {env.spec.name}"
-    return play(algorithm, env, team, key=jax.random.key(5), mixer=known, title=title)
+    return play(algorithm, env, params.team, key=jax.random.key(5), mixer=params.mixer, title=title)
 
 
 class Undrawn(AbstractEnv):

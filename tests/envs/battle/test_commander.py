@@ -148,7 +148,7 @@ ALGORITHM = qohort.ValueDecomposition(team=qohort.Recurrent(hidden=8), mixer=qoh
 def team():
     """Not trained, but a team."""
     learner = ALGORITHM.init(_marines().spec, jax.random.key(3))
-    return LoadedTeam(ALGORITHM, ALGORITHM.team_of(learner), _marines().spec, step=0)
+    return LoadedTeam(ALGORITHM, learner.params.team, _marines().spec, step=0)
 
 
 def test_a_team_can_be_the_enemy(team):
