@@ -77,7 +77,7 @@ def measured(world: str) -> dict[str, Any]:
     state = eqx.filter_jit(eqx.filter_vmap(env.reset))(keys)
     seen = observed(env, state)
     learner = jax.jit(lambda key: algorithm.init(spec, key))(jax.random.key(1))
-    team = algorithm.team_of(learner)
+    team = learner.params.team
     view = View(seen.obs, seen.avail, seen.alive, jnp.full((ENVIRONMENTS, spec.n_agents), -1))
     first, half = jnp.ones(ENVIRONMENTS, bool), jnp.asarray(0.5)
 
