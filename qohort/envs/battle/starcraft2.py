@@ -82,6 +82,8 @@ class StarCraft2Env:
     ) -> None:
         """Prepare a battle. The arguments up to `debug` are SMAC's, in its order.
 
+        Those that begin with `obs_`, `state_` and `reward_` say what is seen and what is paid; see `battle.Flags`.
+
         Args:
             map_name: one of SMAC's maps or SMACv2's scenarios; empty with the option `scenario`.
             step_mul: 8, the ticks of the game in a step.
@@ -90,7 +92,6 @@ class StarCraft2Env:
             game_version: any; there is no game.
             seed: where the random numbers come from; from the operating system if not given.
             continuing_episode: whether `info` says that an episode was cut off.
-            obs_*, state_*, reward_*: what is seen and what is paid; see `battle.Flags`.
             replay_dir: where `save_replay` writes.
             replay_prefix: what the names of replays begin with; the map's name if empty.
             window_size_x: the width of pictures.
