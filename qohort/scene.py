@@ -186,6 +186,7 @@ class Labels(eqx.Module):
 
 
 Layer = Circles | Rectangles | Lines | Labels
+"""Whatever a scene is made of."""
 
 
 class Scene(eqx.Module):

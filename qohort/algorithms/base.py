@@ -39,9 +39,13 @@ class AbstractAlgorithm(abc.ABC):
     """What the team network's numbers are: values of actions, or logits of a policy."""
 
     environments: int
+    """How many copies of the world are played side by side."""
     feed: AbstractFeed
+    """Where batches come from."""
     optimiser: Optimiser
+    """How weights are moved."""
     gamma: float
+    """The discount."""
 
     @abc.abstractmethod
     def check(self, spec: EnvSpec) -> None:

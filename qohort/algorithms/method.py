@@ -12,7 +12,9 @@ class Preset:
     """Settings of one algorithm, where they come from, and how long to train with them."""
 
     algorithm: AbstractAlgorithm
+    """The settings."""
     source: str
+    """A paper, a published code, or a measurement, in a sentence."""
     run: Mapping[str, Any]
     """Settings of the run that belong to it."""
 
@@ -22,5 +24,6 @@ class Method:
     """A row of the registry."""
 
     summary: str
+    """What `qohort list` says of it."""
     presets: Mapping[str, Callable[[str], Preset]]
     """By name; each is given the name of the world, without options. Every method has `paper`."""

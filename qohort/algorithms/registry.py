@@ -68,6 +68,7 @@ METHODS: dict[str, Method] = {
     "maac": maac(),
     **PPO_METHODS,
 }
+"""Every method that `qohort train` knows."""
 
 WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}
 """The preset with which worlds whose names begin so are trained if none is named; `paper` elsewhere."""

@@ -26,13 +26,19 @@ class Moment:
     """What there is to know after a reset or a step. The arrays must not be written to."""
 
     obs: Float[np.ndarray, "N O"]
+    """What each agent sees."""
     state: Float[np.ndarray, " S"]
+    """What only training sees."""
     avail: Bool[np.ndarray, "N A"]
+    """The actions that may be taken."""
     alive: Bool[np.ndarray, " N"]
+    """Whether an agent still takes part."""
     reward: list[float]
     """One number for the team, or one for each agent; zeros after a reset."""
     terminated: bool
+    """The task ended with this step."""
     truncated: bool
+    """The time limit was hit with this step."""
     metrics: dict[str, float]
     """The world's, of the episode so far; empty after a reset."""
 

@@ -9,6 +9,8 @@ from qohort.spec import EnvSpec, Observation
 
 
 class MixerOutput(eqx.Module):
+    """What a mixer makes of the utilities in one moment."""
+
     q_tot: Float[Array, " M"]
     """The value of the joint action; one for each agent where nothing is mixed (IQL)."""
     regulariser: Float[Array, ""]

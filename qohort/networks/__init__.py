@@ -6,6 +6,7 @@ from qohort.networks.recurrent import Recurrent
 from qohort.networks.talking import Talking
 
 TeamConfig = Recurrent | FeedForward | Normalised | Talking
+"""The settings of every network that agents may have."""
 
 TEAMS: dict[str, TeamConfig] = {
     "recurrent": Recurrent(),

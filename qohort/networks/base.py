@@ -26,6 +26,8 @@ class View(eqx.Module):
 
 
 class TeamOutput(eqx.Module):
+    """What a team network says of a stretch of time."""
+
     values: Float[Array, "T B N A"]
     """A utility (or logit) for each action."""
     features: Float[Array, "T B N H"]

@@ -87,6 +87,7 @@ def pictures(episode: Episode, *, width: int = DESIGNED) -> list[Image.Image]:
 
 
 def write_png(picture: Image.Image, path: Path) -> Path:
+    """A picture as a PNG."""
     with _in_place(path) as writing:
         picture.save(writing, format="PNG")
     return path

@@ -18,8 +18,10 @@ Strata: TypeAlias = Sequence[Float[np.ndarray, "..."]]
 """The scores of each world: runs on the last axis, resamples (if any) before it."""
 
 Statistic: TypeAlias = Callable[[Strata], Float[np.ndarray, "..."]]
+"""A number made of strata, for all resamples at once."""
 
 RESAMPLES, LEVEL = 2000, 0.95
+"""How often a bootstrap resamples, and what share of the resamples an interval holds."""
 FEW = 5
 """With fewer runs than this, a bootstrap interval is too narrow more often than it says."""
 

@@ -19,10 +19,13 @@ class CellResult:
     """One cell of a study that was run."""
 
     name: str
+    """WORLD/ALGORITHM-LABEL-OPTIONS."""
     folder: Path
+    """Its run folder."""
     state: str
     """`finished`, `failed`, `stopped` (begun, and goes on next time) or `waiting`."""
     figures: Figures
+    """Evaluations and the absolute metric of its seeds."""
     error: tuple[str, ...]
     """The last lines of a cell that failed."""
 
@@ -32,7 +35,9 @@ class Studied:
     """What `run_study` leaves behind."""
 
     folder: Path
+    """The study's."""
     cells: tuple[CellResult, ...]
+    """What became of each, in the order of the grid."""
     views: tuple[View, ...]
     """The same, for tables."""
     signal: int | None = None

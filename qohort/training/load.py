@@ -35,10 +35,15 @@ class RunConfig:
     """A run's settings, read back from its folder."""
 
     name: str
+    """What the folder calls the algorithm."""
     world: str
+    """The world's name, with its options."""
     source: str
+    """Where the settings came from."""
     algorithm: AbstractAlgorithm
+    """The settings of the algorithm."""
     run: Run
+    """Length, seeds, evaluation and files."""
 
 
 def read_run(folder: str | Path, classes: Sequence[type] = ()) -> RunConfig:

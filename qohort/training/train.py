@@ -32,6 +32,7 @@ class Trained:
     """What `train` leaves behind."""
 
     folder: Path
+    """The run folder."""
     finished: bool
     """False if the run was interrupted; the same call goes on."""
     absolute: dict[int, dict[str, float]]

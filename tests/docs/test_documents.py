@@ -35,7 +35,7 @@ def test_the_example_of_using_a_team(tmp_path: pathlib.Path):
 
 def test_the_example_of_a_world_is_the_one_in_the_documents():
     example = (ROOT / "examples" / "my_world.py").read_text().strip()
-    assert example in (ROOT / "docs" / "worlds.md").read_text()
+    assert example in (ROOT / "docs" / "own-world.md").read_text()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -44,13 +44,17 @@ class Flags:
     reward_only_positive: bool = True
     """Losses of one's own cost nothing."""
     reward_death_value: Number = 10
+    """What each unit that dies is worth."""
     reward_win: Number = 200
+    """What a win is worth."""
     reward_defeat: Number = 0
+    """What a defeat adds; a punishment is negative."""
     reward_negative_scale: Number = 0.5
     """What one's own losses weigh."""
     reward_scale: bool = True
     """Rewards are scaled so that a win in which nobody recovers is worth `reward_scale_rate`."""
     reward_scale_rate: Number = 20
+    """What such a win is worth."""
 
     obs_own_pos: bool = False
     """SMACv2: where one stands is seen."""

@@ -12,8 +12,11 @@ class Group:
     """Units of one kind that appear around one point."""
 
     kind: Kind
+    """What they are."""
     count: int
+    """How many."""
     at: Point
+    """Around where, x eastwards and y northwards."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,9 @@ class AttackMove:
     """The enemies attack-move to a point; with `until`, to a random one on the segment between the two."""
 
     to: Point
+    """Where they go, or one end of the segment."""
     until: Point | None = None
+    """The other end."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,8 +47,11 @@ class RandomTeams:
     """SMACv2's: the teams and where they start are drawn for each episode."""
 
     allies: int
+    """How many units the team has."""
     enemies: int
+    """How many the other side has."""
     kinds: tuple[Kind, ...]
+    """What may be drawn."""
     weights: tuple[float, ...]
     """How probable each kind is for each place in the team."""
     never_alone: tuple[Kind, ...] = ()
@@ -57,6 +65,7 @@ class Scenario:
     """One map of SMAC, one scenario of SMACv2, or one of your own."""
 
     name: str
+    """What `battle/` is followed by."""
     limit: int
     """Steps until an episode is truncated."""
     terrain: str
@@ -64,6 +73,7 @@ class Scenario:
     allies: tuple[Group, ...] = ()
     """In the order in which the units are created."""
     enemies: tuple[Group, ...] = ()
+    """Likewise."""
     teams: RandomTeams | None = None
     """Instead of `allies` and `enemies`."""
     plan: Plan

@@ -25,6 +25,7 @@ class KnownGame:
     """A game and its optimal values."""
 
     game: TabularGame
+    """The game."""
     q: Float[np.ndarray, "S ..."]
     """Optimal values, as drawn; 0 in the last state, in which the game is over."""
     gamma: float

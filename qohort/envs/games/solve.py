@@ -27,6 +27,7 @@ class Solution:
     q: Float[np.ndarray, "S ..."]
     """Value of a joint action under the best continuation; 0 in terminal states."""
     v: Float[np.ndarray, " S"]
+    """Value of a state: the greatest of its `q`."""
     policy: Int[np.ndarray, "S N"]
     """A best joint action of each state, the first among equals."""
     additive: Bool[np.ndarray, " S"]

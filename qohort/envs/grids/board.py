@@ -23,7 +23,9 @@ class Board:
     """
 
     size: int
+    """Rows, and columns."""
     rim: int = 1
+    """How wide the rim is."""
 
     @property
     def width(self) -> int:
