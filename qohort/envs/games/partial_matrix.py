@@ -1,5 +1,7 @@
 """The random-matrix game of QTRAN: which of two matrices is played is drawn, and seen by some."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qohort.envs.games.tabular import TabularGame
@@ -9,7 +11,7 @@ FIRST = [[10.0, 8.0, 5.0], [8.0, 6.0, 3.0], [5.0, 3.0, 0.0]]
 SECOND = [[0.0, 3.0, 5.0], [3.0, 6.0, 8.0], [5.0, 8.0, 10.0]]
 
 
-def two_matrices(seen_by: tuple[int, ...] = (0, 1)) -> TabularGame:
+def two_matrices(seen_by: Sequence[int] = (0, 1)) -> TabularGame:
     """Son et al. 2019 (QTRAN): one of two matrices is drawn with equal chance and played once.
 
     The authors' released code gives the drawn matrix to both agents, which is the default; the lines which
@@ -22,7 +24,7 @@ def two_matrices(seen_by: tuple[int, ...] = (0, 1)) -> TabularGame:
         seen_by: the agents, 0 or 1, that see which matrix was drawn; the others see zeros.
     """
     if not set(seen_by) <= {0, 1}:
-        raise QohortError(f"games/two-matrices: `seen_by` is {seen_by}, but the agents are 0 and 1.")
+        raise QohortError(f"games/two-matrices: `seen_by` is {tuple(seen_by)}, but the agents are 0 and 1.")
     transitions = np.zeros((3, 3, 3, 3))
     transitions[..., 2] = 1.0
     drawn = np.eye(3)[:, :2]
