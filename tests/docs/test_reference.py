@@ -88,6 +88,7 @@ def offered(module: str) -> set[str]:
 def place_of(path: str) -> Place:
     """Where a dotted name is defined, whatever packages offer it."""
     module, _, name = path.rpartition(".")
+    module = "qohort.api" if module == "qohort" else module
     if file_of(path) and name not in imported(module):  # a package may offer a function under its module's name
         return path, ""
     while name not in defined(module):
