@@ -3,8 +3,10 @@
 import inspect
 import pathlib
 import re
+import runpy
 
 import pytest
+from PIL import Image
 
 from qohort.envs import make, names
 from qohort.envs.games import Relay
@@ -115,6 +117,16 @@ def test_the_tables_of_boards(name):
         assert row[1:] == [str(env.spec.n_agents), str(env.foods), sees, "yes" if env.coop else "no"]
     else:
         raise TypeError(name)
+
+
+def test_the_script_draws_the_pictures_that_are_shown(tmp_path):
+    space = runpy.run_path(str(DOCS / "images" / "draw.py"))
+    space["main"](tmp_path)
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == ["payoff.png", "relay.png", "two-matrices.png", "two-step.png"]
+    for name in drawn:
+        with Image.open(tmp_path / name) as one, Image.open(DOCS / "images" / name) as other:
+            assert one.size == other.size
 
 
 def test_pictures_are_small():
