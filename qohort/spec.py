@@ -78,26 +78,32 @@ class EnvSpec:
 
     @property
     def n_agents(self) -> int:
+        """How many agents there are."""
         return len(self.agents)
 
     @property
     def n_actions(self) -> int:
+        """How many actions the agents' list has."""
         return len(self.actions)
 
     @property
     def obs_size(self) -> int:
+        """The length of one observation."""
         return len(self.obs_features)
 
     @property
     def state_size(self) -> int:
+        """The length of the state."""
         return len(self.state_features)
 
     @property
     def unit_size(self) -> int:
+        """The length of an agent's own part of the state."""
         return len(self.unit_features)
 
     @property
     def n_rewards(self) -> int:
+        """1, or one for each agent."""
         return 1 if self.reward == "team" else self.n_agents
 
 

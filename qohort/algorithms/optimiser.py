@@ -51,6 +51,7 @@ class Optimiser:
         return LinearSchedule(start=self.learning_rate, end=self.final_learning_rate, steps=self.anneal_steps)
 
     def init(self, params: PyTree) -> Any:
+        """What the optimiser remembers before its first step."""
         return self._scaling().init(params)
 
     def step(

@@ -37,6 +37,7 @@ class Gaze:
 
     @property
     def heads(self) -> int:
+        """How many there are."""
         return self.weights.shape[1]
 
 

@@ -57,6 +57,7 @@ class Audit:
 
     @property
     def violated(self) -> Bool[np.ndarray, " Z"]:
+        """Where the greedy joint action is not the best one."""
         return self.gap > 0
 
 

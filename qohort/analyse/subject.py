@@ -38,6 +38,7 @@ class Subject:
 
     @property
     def label(self) -> str:
+        """What figures and tables call it."""
         return f"seed {self.seed}"
 
     def untrained(self, count: int) -> AbstractMixer:

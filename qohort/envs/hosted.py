@@ -64,6 +64,7 @@ class Hosted:
 
     @property
     def env(self) -> AbstractEnv:
+        """The world."""
         return self._env
 
     @env.setter
@@ -88,10 +89,12 @@ class Hosted:
 
     @property
     def state(self) -> State:
+        """The world's state."""
         return jax.tree.unflatten(self._programs.form, self.leaves)
 
     @property
     def snapshot(self) -> Snapshot:
+        """What is needed to see this moment."""
         return self._programs.snapshot(self._leaves, self.leaves)
 
     def snapshots(self, moments: list[Leaves]) -> Snapshot:

@@ -27,6 +27,7 @@ class Effort:
         self.descent()
 
     def descent(self) -> Descent:
+        """How mixers are trained with this effort."""
         return Descent(seeds=self.seeds, updates=self.updates, seed=self.seed)
 
 

@@ -39,6 +39,7 @@ class Fit:
 
     @property
     def exact(self) -> bool:
+        """Whether it is proven that no table of the class is nearer."""
         return self.bound >= self.squared_error
 
 

@@ -102,6 +102,7 @@ class TheoremStudy:
     findings: dict[int, Finding]
 
     def verdict(self, number: int) -> str:
+        """What became of a prediction, in a word."""
         return "confirmed" if self.findings[number].holds else "refuted"
 
 

@@ -60,6 +60,8 @@ class Importance:
         require_choice("Importance", Literal[1, 2, 3], layers=self.layers)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "ImportanceNetwork":
+        """Draw the weights for a world."""
+
         def networks(inputs: int, outputs: int, key: PRNGKeyArray) -> Hypernetwork:
             sizes = layer_sizes(inputs, outputs, self.layers, self.hidden)
             return eqx.filter_vmap(lambda key: Hypernetwork(sizes, key, norm=self.norm))(

@@ -54,6 +54,7 @@ class Ring(eqx.Module):
 
     @property
     def capacity(self) -> int:
+        """Slots of each environment."""
         return self.frames.first.shape[1]
 
 

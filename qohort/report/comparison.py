@@ -107,12 +107,14 @@ class Comparison:
     notes: tuple[str, ...]
 
     def on(self, world: str) -> list[CellNumbers]:
+        """The numbers of all algorithms on a world."""
         return [
             self.cells[world, cell.label] for cell in self.collection.on(world) if (world, cell.label) in self.cells
         ]
 
     @property
     def worlds(self) -> list[str]:
+        """The worlds that something is known of, in order."""
         return [world for world in self.collection.worlds if world in self.scales]
 
 

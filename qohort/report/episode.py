@@ -56,6 +56,7 @@ class Episode:
 
     @property
     def length(self) -> int:
+        """How many steps it has."""
         return len(self.actions)
 
     def gained(self, moment: int) -> float:

@@ -45,10 +45,12 @@ class Studied:
 
     @property
     def finished(self) -> bool:
+        """Whether all cells are."""
         return all(cell.state == FINISHED for cell in self.cells)
 
     @property
     def failed(self) -> tuple[CellResult, ...]:
+        """The cells that did not come to their end."""
         return tuple(cell for cell in self.cells if cell.state == FAILED)
 
 

@@ -65,6 +65,8 @@ def documented(body: list[ast.stmt]) -> Iterator[tuple[str, tuple[ast.stmt, str 
     """Functions and classes have docstrings; the text below an assignment is what it says of itself."""
     for node, after in zip(body, [*body[1:], None], strict=True):
         match node:
+            case ast.FunctionDef(decorator_list=[ast.Attribute(attr="setter")]):
+                continue
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 found = {name: ast.get_docstring(node)}
             case ast.Assign(targets=[target]) | ast.AnnAssign(target=target):
@@ -140,6 +142,30 @@ def test_every_setting_that_is_shown_says_what_it_is(page):
             listed = re.findall(r"^ {4}(\w+):", (text or "").partition("Attributes:")[2], re.MULTILINE)
             silent += [f"{module}.{name}.{field}" for field in silent_fields(node) if field not in listed]
     assert silent == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_method_that_is_shown_says_what_it_does_or_what_it_keeps_to(page):
+    silent = []
+    for place, pages in shown().items():
+        node, _ = defined(place[0])[place[1]]
+        if page.name in pages and isinstance(node, ast.ClassDef):
+            own = {name for name, (kind, _) in documented(node.body) if isinstance(kind, ast.FunctionDef)}
+            silent += [f"{'.'.join(place)}.{name}" for name, text in methods(place).items() if name in own and not text]
+    assert silent == []
+
+
+def methods(place: Place) -> dict[str, str | None]:
+    """The methods of a class, with what they say, or what those say that they carry out."""
+    module, name = place
+    node, _ = defined(module)[name]
+    assert isinstance(node, ast.ClassDef)
+    found: dict[str, str | None] = {}
+    for base in (ast.unparse(base).partition("[")[0] for base in node.bases):
+        if base in imported(module) or base in defined(module):
+            found |= methods(place_of(f"{module}.{base}"))
+    own = {name: text for name, (kind, text) in documented(node.body) if isinstance(kind, ast.FunctionDef)}
+    return found | {name: text or found.get(name) for name, text in own.items()}
 
 
 def is_dataclass(node: ast.ClassDef) -> bool:

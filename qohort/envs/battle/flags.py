@@ -133,6 +133,7 @@ class Flags:
 
     @property
     def shows_own_health(self) -> bool:
+        """Whether agents see their own health."""
         return self.obs_all_health or self.obs_own_health
 
     @property

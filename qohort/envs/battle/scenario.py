@@ -94,10 +94,12 @@ class Scenario:
 
     @property
     def n_allies(self) -> int:
+        """How many units the team has."""
         return self.teams.allies if self.teams else sum(group.count for group in self.allies)
 
     @property
     def n_enemies(self) -> int:
+        """How many the other side has."""
         return self.teams.enemies if self.teams else sum(group.count for group in self.enemies)
 
 

@@ -200,6 +200,7 @@ class StarCraft2Env:
         return list(self._now.obs.copy())
 
     def get_obs_agent(self, agent_id: int) -> Float[np.ndarray, " O"]:
+        """What one agent sees."""
         return self._now.obs[agent_id].copy()
 
     def get_state(self) -> Float[np.ndarray, " S"]:
@@ -222,9 +223,11 @@ class StarCraft2Env:
         return self._now.avail.astype(np.int64).tolist()
 
     def get_avail_agent_actions(self, agent_id: int) -> list[int]:
+        """1 for each action that an agent may take, else 0."""
         return self._now.avail[agent_id].astype(np.int64).tolist()
 
     def get_total_actions(self) -> int:
+        """How many actions there are."""
         return self.n_actions
 
     def get_obs_size(self) -> int:
@@ -236,9 +239,11 @@ class StarCraft2Env:
         return names.announced_sizes(self.battle.face)[1]
 
     def get_obs_feature_names(self) -> list[str]:
+        """A name for each entry of an observation."""
         return list(self.battle.spec.obs_features)
 
     def get_state_feature_names(self) -> list[str]:
+        """A name for each entry of the state."""
         return list(self.battle.spec.state_features)
 
     def get_obs_move_feats_size(self) -> int:
@@ -258,9 +263,11 @@ class StarCraft2Env:
         return self._count("own ") + self._count("time")
 
     def get_ally_num_attributes(self) -> int:
+        """How many entries of the state an ally's row has."""
         return len(self.ally_state_attr_names)
 
     def get_enemy_num_attributes(self) -> int:
+        """How many entries of the state an enemy's row has."""
         return len(self.enemy_state_attr_names)
 
     def get_capabilities(self) -> Float[np.ndarray, " C"]:
@@ -320,10 +327,12 @@ class StarCraft2Env:
 
     @property
     def death_tracker_ally(self) -> Float[np.ndarray, " A"]:
+        """1 for each ally that is dead, else 0."""
         return (~self._now.alive).astype(float)
 
     @property
     def death_tracker_enemy(self) -> Float[np.ndarray, " E"]:
+        """1 for each enemy that is dead, else 0."""
         return (np.asarray(self.snapshot.health)[self.n_agents :] <= 0).astype(float)
 
     @property
@@ -342,9 +351,11 @@ class StarCraft2Env:
         return self._hosted.state.battle if self.heuristic_ai else self._hosted.state
 
     def unit_shoot_range(self, agent_id: int) -> float:
+        """From how far away an agent may attack."""
         return float(self.battle.face.traits_of(self.snapshot.kind).reach[agent_id])
 
     def unit_sight_range(self, agent_id: int) -> float:
+        """How far an agent sees."""
         return float(self.battle.face.traits_of(self.snapshot.kind).sight[agent_id])
 
     def seed(self) -> int:

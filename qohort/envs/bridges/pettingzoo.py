@@ -90,9 +90,11 @@ class WorldParallelEnv(ParallelEnv):
         self._moment: Moment | None = None
 
     def observation_space(self, agent: str) -> Any:
+        """Of one agent."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Any:
+        """Of one agent."""
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Dicts, Dicts]:
@@ -128,6 +130,7 @@ class WorldParallelEnv(ParallelEnv):
         return returned
 
     def state(self) -> Float[np.ndarray, " S"]:
+        """What only training sees."""
         return self._now.state.copy()
 
     def render(self) -> np.ndarray | None:

@@ -77,6 +77,7 @@ class Relay(AbstractEnv):
 
     @property
     def columns(self) -> int:
+        """How long the track is."""
         return self.spec.n_agents * self.leg
 
     def reset(self, key: PRNGKeyArray) -> RelayState:

@@ -35,14 +35,17 @@ class Tables:
 
     @property
     def n_states(self) -> int:
+        """How many states there are."""
         return self.transitions.shape[0]
 
     @property
     def action_counts(self) -> tuple[int, ...]:
+        """How many actions each agent has."""
         return self.transitions.shape[1:-1]
 
     @property
     def n_agents(self) -> int:
+        """How many agents there are."""
         return len(self.action_counts)
 
 

@@ -29,18 +29,22 @@ class Board:
 
     @property
     def width(self) -> int:
+        """Cells in a row, with the rim."""
         return self.size + 2 * self.rim
 
     @property
     def cells(self) -> int:
+        """Cells in all, with the rim."""
         return self.width**2
 
     @property
     def up(self) -> int:
+        """How far the cell above is."""
         return -self.width
 
     @property
     def down(self) -> int:
+        """How far the cell below is."""
         return self.width
 
     @property
@@ -50,6 +54,7 @@ class Board:
 
     @property
     def inside(self) -> Bool[np.ndarray, " P"]:
+        """Whether a place is not on the rim."""
         return np.pad(np.ones((self.size, self.size), bool), self.rim).ravel()
 
     @property
@@ -63,6 +68,7 @@ class Board:
         return (reach[:, None] * self.width + reach[None, :]).ravel()
 
     def place(self, row: int, column: int) -> int:
+        """The number of a cell."""
         return (row + self.rim) * self.width + column + self.rim
 
     def coordinates(self, places: Int[Array, " n"]) -> Int[Array, "n 2"]:

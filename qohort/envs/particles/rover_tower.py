@@ -135,6 +135,7 @@ class RoverTower(AbstractEnv):
 
     @property
     def pairs(self) -> int:
+        """How many rovers there are, and how many towers."""
         return self.spec.n_agents // 2
 
     def reset(self, key: PRNGKeyArray) -> RoverTowerState:

@@ -136,6 +136,7 @@ class Treasure(AbstractEnv):
 
     @property
     def banks(self) -> int:
+        """How many there are, and so how many kinds of treasures."""
         return self.spec.n_agents - self.collectors
 
     def reset(self, key: PRNGKeyArray) -> TreasureState:
