@@ -38,6 +38,8 @@ class Physics:
     """How far a unit follows a target which it chose itself."""
     chases_nearest: bool = True
     """Whether a unit whose chosen target is out of range takes the nearest instead; else it is faithful."""
+    turns_on_attackers: bool = True
+    """Whether a unit that still has to walk to its target answers attacks and calls for help, as idle ones do."""
     arrival: float = 0.25
     """A group has arrived when a unit is within this distance of its goal times the square root of its number."""
     splash_reaches_edges: bool = True

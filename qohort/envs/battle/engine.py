@@ -179,10 +179,11 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     )
     seen = targeting.back_in_line(seen, turn, physics.scan_period, len(x))
     heard = jnp.where(state.attacker >= 0, state.attacker, alarm)
-    found = jnp.where(seen >= 0, seen, heard)
-    if physics.chases_nearest or arena.has(Kind.SPINE_CRAWLER):
-        others = (seen >= 0) if physics.chases_nearest else jnp.zeros_like(free)
-        keeps = keeps & ~(out_of_range(arena, state) & (stats.structure[a:] | others))
+    away = out_of_range(arena, state)
+    answers = away & ~stats.structure[a:] & (heard >= 0) & physics.turns_on_attackers
+    changes = away & (seen >= 0) & physics.chases_nearest
+    found = jnp.where((seen < 0) | (keeps & answers), heard, seen)
+    keeps = keeps & ~(changes | answers | (away & stats.structure[a:]))
     takes = free & ~keeps & ~led_away & (found >= 0) & (stats.damage[a:] > 0)
     sets_out = takes & ~at_war
     focus = jnp.where(takes, found, jnp.where(keeps, focus, NOBODY))

@@ -137,6 +137,27 @@ def test_who_is_attacked_from_afar_attacks_the_attacker():
     assert film.x[-1, 1] > MIDDLE + 0.5
 
 
+@pytest.mark.parametrize("turns_on_attackers", [False, True])
+def test_whether_a_pursuer_turns_on_who_shoots_at_it(turns_on_attackers):
+    # The Zealot runs after the first Marine; the second, behind it and beyond its scan, begins to shoot.
+    marines = [(MARINE, 3.0, 0.0), (MARINE, -5.8, 0.0)]
+    fight = immortal(watch(ZEALOT, *marines, turns_on_attackers=turns_on_attackers), 0, 1, 2)
+    away = move(MIDDLE + 30, MIDDLE)
+    assert fight.play(2, {0: away}).focus[-1, 2] == 0
+    put(fight, 1, float(fight.state.x[2]) - 5.8, MIDDLE)
+    film = fight.play(1, {0: away, 1: attack(2)})
+    assert film.health[-1, 2] + film.shield[-1, 2] < film.health[0, 2] + film.shield[0, 2]
+    assert (film.focus[-1, 2] == 1) == turns_on_attackers
+
+
+def test_who_fights_does_not_turn_on_who_shoots_at_it():
+    fight = immortal(watch(ZEALOT, (MARINE, 0.9, 0.0), (MARINE, -5.0, 0.0)), 0, 1, 2)
+    fight.play(2)
+    film = fight.play(4, {1: attack(2)})
+    assert film.shield[-1, 2] < 50
+    assert (film.focus[:, 2] == 0).all()
+
+
 @pytest.mark.parametrize(("help_radius", "answers"), [(4.0, [True, False, False]), (6.0, [True, True, False])])
 def test_friends_within_four_cells_help(help_radius, answers):
     # A Stalker in the east shoots at a Spine Crawler; the Zealots around that see nobody.
