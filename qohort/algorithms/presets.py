@@ -145,14 +145,14 @@ def fast_skirmish(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
-def fast_duel(mixer: AbstractMixerConfig) -> Preset:
-    """Few against one who is stronger: a long series of steps has to be right, and is found late."""
+def fast_siege(mixer: AbstractMixerConfig) -> Preset:
+    """Against one who stays: to come, to step back and to wait has to be right many times in a row, and is found late."""
     battle = fast_battle(mixer)
     assert isinstance(battle.algorithm, ValueDecomposition)
     return Preset(
         algorithm=dataclasses.replace(battle.algorithm, epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000)),
-        source="Qohort, for a few who fight one that is stronger, on two processor cores: as for other battles, but ε "
-        "over 100,000 steps, and four times as many steps.",
+        source="Qohort, for battles in which to wait pays, on two processor cores: as for other battles, but ε over "
+        "100,000 steps, and four times as many steps.",
         run={**battle.run, "steps": 2_048_000},
     )
 
@@ -170,8 +170,7 @@ def qatten_on(world: str) -> Qatten:
 
 
 FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {
-    "battle/2m_vs_1z": fast_duel,
-    "battle/2s_vs_1sc": fast_duel,
+    "battle/2s_vs_1sc": fast_siege,
     "battle/3m": fast_skirmish,
     "battle/": fast_battle,
 }

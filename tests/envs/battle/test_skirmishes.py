@@ -67,6 +67,34 @@ def test_a_stalker_that_stands_is_beaten():
     assert film.health[-1, 1] > 0
 
 
+@pytest.mark.parametrize(("turns", "wins"), [(True, 16), (False, 0)])
+def test_two_marines_beat_a_zealot_by_firing_in_turn(turns, wins):
+    """The trick that SMAC's documentation names for this map, as a published script for the game has it.
+
+    Both stand. The one that is farther from the Zealot shoots; the Zealot turns on it, and on the way back again. Of
+    two that stand and both shoot, each dies in its turn.
+    """
+    env = battle("2m_vs_1z", turns_on_attackers=turns)
+    stop, shoot = env.spec.actions.index("stop"), env.spec.actions.index("enemy 1")
+
+    def step(carry, key):
+        state, won = carry
+        seen = env.snapshot(state)
+        away = jnp.hypot(seen.x[:2] - seen.x[2], seen.y[:2] - seen.y[2])
+        shoots = (jnp.arange(2) == jnp.argmax(away)) & env.observe(seen).avail[:, shoot]
+        actions = jnp.where(seen.health[:2] > 0, jnp.where(shoots, shoot, stop), 0)
+        state, outcome = env.step(key, state, actions)
+        return (state, won | (outcome.metrics["won"] > 0)), None
+
+    def play(key):
+        first, rest = jax.random.split(key)
+        begin = (env.reset(first), jnp.bool_(False))
+        return jax.lax.scan(step, begin, jax.random.split(rest, 60))[0][1]
+
+    won = jax.jit(jax.vmap(play))(jax.random.split(jax.random.key(0), 16))
+    assert int(won.sum()) == wins
+
+
 @pytest.mark.parametrize(("healer", "alive"), [(True, True), (False, False)])
 def test_a_medivac_decides_between_equals(healer, alive):
     # A Marine deals 6 in 14 ticks, in which a Medivac heals 7.9.
