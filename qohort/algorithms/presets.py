@@ -146,7 +146,7 @@ def fast_skirmish(mixer: AbstractMixerConfig) -> Preset:
 
 
 def fast_siege(mixer: AbstractMixerConfig) -> Preset:
-    """Against one who stays: to come, to step back and to wait has to be right many times in a row, and is found late."""
+    """Against one who stays: to come, to step back and to wait has to be right many times in a row."""
     battle = fast_battle(mixer)
     assert isinstance(battle.algorithm, ValueDecomposition)
     return Preset(
