@@ -34,6 +34,7 @@ RANGES: dict[str, tuple[Any, ...]] = {
     "help_period": (8.0, 64.0),
     "leash": (10.0, 40.0),
     "chases_nearest": (False,),
+    "turns_on_attackers": (False,),
     "arrival": (0.1, 0.5),
     "splash_reaches_edges": (False,),
     "heal_reaches_edges": (True,),
