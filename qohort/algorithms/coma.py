@@ -33,6 +33,7 @@ from qohort.errors import QohortError
 from qohort.estimators.counterfactual import counterfactual_advantage
 from qohort.estimators.exploration import LinearSchedule, greedy
 from qohort.estimators.policies import floored, log_probabilities, sample
+from qohort.limits import above, at_least, share
 from qohort.networks import TeamConfig
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig
 from qohort.networks.counterfactual import CounterfactualCritic, CounterfactualValues
@@ -103,25 +104,15 @@ class COMA(AbstractAlgorithm):
     """Steps of the critic between two copies to its target."""
 
     def __post_init__(self) -> None:
-        for name in ("environments", "n", "target_interval"):
-            if getattr(self, name) < 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("gamma", "td_lambda"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        if not self.entropy >= 0:
-            raise QohortError(f"entropy is {self.entropy}; it must be at least 0.")
-        for end in ("start", "end"):
-            if not 0 < getattr(self.epsilon, end) <= 1:
+        at_least(1, environments=self.environments, n=self.n, target_interval=self.target_interval)
+        share(gamma=self.gamma, td_lambda=self.td_lambda)
+        at_least(0, entropy=self.entropy)
+        share(of="epsilon", start=self.epsilon.start, end=self.epsilon.end)
+        above(0, of="epsilon", start=self.epsilon.start, end=self.epsilon.end)  # 0 stands for greedy play
+        for name, times in (("epochs", self.feed.epochs), ("minibatches", self.feed.minibatches)):
+            if times != 1:
                 raise QohortError(
-                    f"epsilon.{end} is {getattr(self.epsilon, end)}; it must be above 0, which stands for greedy play, "
-                    "and at most 1."
-                )
-        for name in ("epochs", "minibatches"):
-            if getattr(self.feed, name) != 1:
-                raise QohortError(
-                    f"feed.{name} is {getattr(self.feed, name)}, but COMA learns from a stretch once and as a whole; "
-                    f"leave feed.{name} at 1."
+                    f"feed.{name} is {times}, but COMA learns from a stretch once and as a whole; leave it at 1."
                 )
         if self.critic_optimiser.final_learning_rate is not None:
             raise QohortError(

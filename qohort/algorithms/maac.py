@@ -37,6 +37,7 @@ from qohort.estimators import policies, returns
 from qohort.estimators.counterfactual import counterfactual_advantage
 from qohort.estimators.exploration import LinearSchedule, greedy
 from qohort.estimators.moments import Moments, followed, standardised
+from qohort.limits import above, at_least, share
 from qohort.networks import TeamConfig
 from qohort.networks.attentive import Attended, AttentiveCritic, AttentiveValues
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, one_hot
@@ -109,18 +110,10 @@ class MAAC(AbstractAlgorithm):
     """τ: how far the targets move at each update."""
 
     def __post_init__(self) -> None:
-        for name in ("environments", "update_every", "updates"):
-            if getattr(self, name) < 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if not 0 <= self.gamma <= 1:
-            raise QohortError(f"gamma is {self.gamma}; it must lie between 0 and 1.")
-        if not 0 < self.target_rate <= 1:
-            raise QohortError(f"target_rate is {self.target_rate}; it must be above 0 and at most 1 (a full copy).")
-        if not self.reward_scale > 0:
-            raise QohortError(f"reward_scale is {self.reward_scale}; it must be greater than 0.")
-        for name in ("weight_decay", "regulariser"):
-            if not getattr(self, name) >= 0:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 0.")
+        at_least(1, environments=self.environments, update_every=self.update_every, updates=self.updates)
+        share(gamma=self.gamma, target_rate=self.target_rate)
+        above(0, target_rate=self.target_rate, reward_scale=self.reward_scale)
+        at_least(0, weight_decay=self.weight_decay, regulariser=self.regulariser)
         if self.critic_optimiser.final_learning_rate is not None:
             raise QohortError(
                 "critic_optimiser.final_learning_rate is given, but the critics' rate follows the policies'; give "

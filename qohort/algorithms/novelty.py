@@ -24,8 +24,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.optimiser import Optimiser
-from qohort.errors import QohortError
 from qohort.estimators.moments import Moments, followed
+from qohort.limits import above, at_least
 from qohort.networks.hyper import Hypernetwork
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
@@ -58,13 +58,9 @@ class Novelty:
     """With which Adam teaches the guess; slower means that states stay new for longer."""
 
     def __post_init__(self) -> None:
-        if not self.weight >= 0:
-            raise QohortError(f"novelty.weight is {self.weight}; it must be at least 0.")
-        if not self.learning_rate > 0:
-            raise QohortError(f"novelty.learning_rate is {self.learning_rate}; it must be greater than 0.")
-        for name in ("features", "hidden"):
-            if getattr(self, name) < 1:
-                raise QohortError(f"novelty.{name} is {getattr(self, name)}; it must be at least 1.")
+        at_least(0, of="novelty", weight=self.weight)
+        above(0, of="novelty", learning_rate=self.learning_rate)
+        at_least(1, of="novelty", features=self.features, hidden=self.hidden)
 
     def init(self, spec: EnvSpec, key: PRNGKeyArray) -> Surprise | None:
         """Nothing, if nothing is paid."""

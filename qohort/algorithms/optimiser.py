@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
+from qohort.limits import above, at_least
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,13 +32,8 @@ class Optimiser:
     """The greatest norm of the gradient of all weights together."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "eps", "clip"):
-            if not getattr(self, name) > 0:
-                raise QohortError(f"optimiser.{name} is {getattr(self, name)}; it must be greater than 0.")
-        if self.anneal_steps < 0:
-            raise QohortError(f"optimiser.anneal_steps is {self.anneal_steps}; it must be at least 0.")
-        if self.final_learning_rate is not None and not self.final_learning_rate >= 0:
-            raise QohortError(f"optimiser.final_learning_rate is {self.final_learning_rate}; it must be at least 0.")
+        above(0, of="optimiser", learning_rate=self.learning_rate, eps=self.eps, clip=self.clip)
+        at_least(0, of="optimiser", anneal_steps=self.anneal_steps, final_learning_rate=self.final_learning_rate)
         if self.final_learning_rate is not None and self.anneal_steps < 1:
             raise QohortError(
                 f"optimiser.final_learning_rate is {self.final_learning_rate}, but optimiser.anneal_steps is "

@@ -32,10 +32,10 @@ from qohort.algorithms.joint import pick
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.pieces import Batch, in_pieces, joined, side_by_side, unrolled
 from qohort.algorithms.rewards import Reduction, reduced
-from qohort.errors import QohortError
 from qohort.estimators import advantage, policies
 from qohort.estimators.advantage import Moments
 from qohort.estimators.exploration import LinearSchedule, greedy
+from qohort.limits import above, at_least, share
 from qohort.networks import Normalised, TeamConfig
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
 from qohort.networks.critic import Critic, Values
@@ -109,20 +109,10 @@ class PPO(AbstractAlgorithm):
     """Makes one team reward of individual ones; without, each agent learns from its own."""
 
     def __post_init__(self) -> None:
-        if self.environments < 1:
-            raise QohortError(f"environments is {self.environments}; it must be at least 1.")
-        if self.backprop is not None and self.backprop < 1:
-            raise QohortError(f"backprop is {self.backprop}; it must be at least 1 step.")
-        for name in ("gamma", "gae_lambda"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        for name in ("clip", "huber"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise QohortError(f"{name} is {value}; it must be greater than 0, or None.")
-        for name in ("entropy", "value_weight"):
-            if not getattr(self, name) >= 0:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 0.")
+        at_least(1, environments=self.environments, backprop=self.backprop)
+        share(gamma=self.gamma, gae_lambda=self.gae_lambda)
+        above(0, clip=self.clip, huber=self.huber)
+        at_least(0, entropy=self.entropy, value_weight=self.value_weight)
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.check_environments(self.environments)

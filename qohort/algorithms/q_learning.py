@@ -26,6 +26,7 @@ from qohort.algorithms.rewards import Reduction, check_rewards, reduced
 from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
+from qohort.limits import above, at_least, share
 from qohort.networks import TeamConfig
 from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
@@ -117,20 +118,13 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def check_settings(self) -> None:
         """Refuse settings that cannot be; every leaf calls it when it is made."""
-        for name in ("environments", "update_every", "updates", "target_interval", "at_once", "n"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QohortError(f"{name} is {value}; it must be at least 1.")
+        at_least(1, environments=self.environments, update_every=self.update_every, updates=self.updates)
+        at_least(1, target_interval=self.target_interval, at_once=self.at_once, n=self.n)
         if self.at_once is not None and self.feed.batch % self.at_once:
             raise QohortError(f"at_once is {self.at_once}; it must divide feed.batch, which is {self.feed.batch}.")
-        for name in ("gamma", "td_lambda"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        if not 0 < self.target_rate <= 1:
-            raise QohortError(f"target_rate is {self.target_rate}; it must be above 0 and at most 1 (a full copy).")
-        for end in ("start", "end"):
-            if not 0 <= getattr(self.epsilon, end) <= 1:
-                raise QohortError(f"epsilon.{end} is {getattr(self.epsilon, end)}; a probability lies in 0 to 1.")
+        share(gamma=self.gamma, td_lambda=self.td_lambda, target_rate=self.target_rate)
+        above(0, target_rate=self.target_rate)
+        share(of="epsilon", start=self.epsilon.start, end=self.epsilon.end)
 
     def check_reward(self, spec: EnvSpec, *, values: int) -> None:
         """Refuse a world that pays each agent if `values` joint values are learnt, and not one for each."""

@@ -36,8 +36,8 @@ from qohort.algorithms.joint import Shares, blank, mean_of_valid, per_row, pick,
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.presets import PRESETS, under_protocol
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
-from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy, mask_unavailable
+from qohort.limits import at_least
 from qohort.mixers import VDN
 from qohort.networks.base import AbstractTeam, View
 from qohort.networks.joint_critic import JointCritic, QTRANCritic
@@ -69,9 +69,7 @@ class QTRAN(AbstractQLearning):
 
     def __post_init__(self) -> None:
         self.check_settings()
-        for name in ("lambda_opt", "lambda_nopt"):
-            if not getattr(self, name) >= 0:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 0.")
+        at_least(0, lambda_opt=self.lambda_opt, lambda_nopt=self.lambda_nopt)
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.frames_each(spec, self.environments)

@@ -41,8 +41,8 @@ from qohort.algorithms.q_learning import Looked
 from qohort.algorithms.rewards import Reduction, check_rewards, reduced
 from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of, joint_of
 from qohort.algorithms.value_decomposition import Params
-from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy
+from qohort.limits import at_least, share
 from qohort.mixers import VDN, MixerConfig
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks import TeamConfig
@@ -97,15 +97,9 @@ class ReplayFree(AbstractAlgorithm):
     """Makes one team reward of individual ones."""
 
     def __post_init__(self) -> None:
-        for name in ("environments", "n"):
-            if getattr(self, name) < 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("gamma", "td_lambda"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise QohortError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        for end in ("start", "end"):
-            if not 0 <= getattr(self.epsilon, end) <= 1:
-                raise QohortError(f"epsilon.{end} is {getattr(self.epsilon, end)}; a probability lies in 0 to 1.")
+        at_least(1, environments=self.environments, n=self.n)
+        share(gamma=self.gamma, td_lambda=self.td_lambda)
+        share(of="epsilon", start=self.epsilon.start, end=self.epsilon.end)
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.check_environments(self.environments)

@@ -20,8 +20,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from qohort.algorithms.joint import Shares, at_rows, joint_values, mean_of_valid, mix, pick, shares_of
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.algorithms.targets import joint_of
-from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
+from qohort.limits import above
 from qohort.mixers import MixerConfig, Qatten
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks.base import AbstractTeam
@@ -49,8 +49,7 @@ class ValueDecomposition(AbstractQLearning):
 
     def __post_init__(self) -> None:
         self.check_settings()
-        if not self.loss_scale > 0:
-            raise QohortError(f"loss_scale is {self.loss_scale}; it must be greater than 0.")
+        above(0, loss_scale=self.loss_scale)
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.frames_each(spec, self.environments)

@@ -34,6 +34,7 @@ from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.algorithms.targets import joint_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import greedy
+from qohort.limits import above, share
 from qohort.mixers import QMIX, Central, MixerConfig
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks.base import AbstractTeam
@@ -68,10 +69,8 @@ class WeightedQMIX(AbstractQLearning):
 
     def __post_init__(self) -> None:
         self.check_settings()
-        if not 0 <= self.alpha <= 1:
-            raise QohortError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
-        if not self.central_scale > 0:
-            raise QohortError(f"central_scale is {self.central_scale}; it must be greater than 0.")
+        share(alpha=self.alpha)
+        above(0, central_scale=self.central_scale)
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.frames_each(spec, self.environments)

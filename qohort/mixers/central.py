@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Hypernetwork, require_at_least
+from qohort.networks.hyper import Hypernetwork
 from qohort.spec import EnvSpec, Observation
 
 
@@ -35,7 +36,7 @@ class Central(AbstractMixerConfig):
     """Hidden units of the network that produces these weights."""
 
     def __post_init__(self) -> None:
-        require_at_least("Central", 1, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
+        at_least(1, of="Central", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "CentralMixer":
         keys = jax.random.split(key, 3)

@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
 from qohort.networks.hyper import (
     Feed,
@@ -39,8 +40,6 @@ from qohort.networks.hyper import (
     fed,
     feed_size,
     layer_sizes,
-    require_at_least,
-    require_choice,
 )
 from qohort.spec import EnvSpec, Observation
 
@@ -66,10 +65,10 @@ class Monotone(AbstractMixerConfig):
 
     def __post_init__(self) -> None:
         sizes = {name: getattr(self, name) for name in ("groups", "pieces", "hypernet_hidden", "embed")}
-        require_at_least("Monotone", 1, **sizes)
-        require_at_least("Monotone", 1e-3, sharpness=self.sharpness)
-        require_choice("Monotone", Literal[1, 2], hypernet_layers=self.hypernet_layers)
-        require_choice("Monotone", Feed, feed=self.feed)
+        at_least(1, of="Monotone", **sizes)
+        at_least(1e-3, of="Monotone", sharpness=self.sharpness)
+        one_of(Literal[1, 2], of="Monotone", hypernet_layers=self.hypernet_layers)
+        one_of(Feed, of="Monotone", feed=self.feed)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "MonotoneMixer":
         weight_key, bias_key, value_key = jax.random.split(key, 3)

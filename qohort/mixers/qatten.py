@@ -34,6 +34,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
 from qohort.networks.hyper import (
     Feed,
@@ -41,8 +42,6 @@ from qohort.networks.hyper import (
     fed,
     feed_size,
     layer_sizes,
-    require_at_least,
-    require_choice,
 )
 from qohort.spec import EnvSpec, Observation
 
@@ -87,13 +86,13 @@ class Qatten(AbstractMixerConfig):
     """Whether the hidden units of the networks of the state are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
-        require_at_least("Qatten", 1, heads=self.heads, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
-        require_at_least("Qatten", 0, regulariser=self.regulariser)
-        require_choice("Qatten", Literal[1, 2], hypernet_layers=self.hypernet_layers)
-        require_choice("Qatten", Feed, feed=self.feed)
-        require_choice("Qatten", Keys, keys=self.keys)
-        require_choice("Qatten", Dead, dead=self.dead)
-        require_choice("Qatten", RegulariserForm, regulariser_form=self.regulariser_form)
+        at_least(1, of="Qatten", heads=self.heads, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
+        at_least(0, of="Qatten", regulariser=self.regulariser)
+        one_of(Literal[1, 2], of="Qatten", hypernet_layers=self.hypernet_layers)
+        one_of(Feed, of="Qatten", feed=self.feed)
+        one_of(Keys, of="Qatten", keys=self.keys)
+        one_of(Dead, of="Qatten", dead=self.dead)
+        one_of(RegulariserForm, of="Qatten", regulariser_form=self.regulariser_form)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QattenMixer":
         query_key, key_key, weight_key, value_key = jax.random.split(key, 4)

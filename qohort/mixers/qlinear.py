@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Hypernetwork, require_at_least, require_choice
+from qohort.networks.hyper import Hypernetwork
 from qohort.spec import EnvSpec, Observation
 
 
@@ -38,8 +39,8 @@ class Qlinear(AbstractMixerConfig):
     """Add c(s)."""
 
     def __post_init__(self) -> None:
-        require_at_least("Qlinear", 1, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
-        require_choice("Qlinear", Literal[1, 2], hypernet_layers=self.hypernet_layers)
+        at_least(1, of="Qlinear", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
+        one_of(Literal[1, 2], of="Qlinear", hypernet_layers=self.hypernet_layers)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QlinearMixer":
         first_key, last_key, value_key = jax.random.split(key, 3)

@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
 from qohort.networks.hyper import (
     AbstractHypernetwork,
@@ -37,8 +38,6 @@ from qohort.networks.hyper import (
     fed,
     feed_size,
     layer_sizes,
-    require_at_least,
-    require_choice,
 )
 from qohort.spec import EnvSpec, Observation
 
@@ -63,9 +62,9 @@ class QMIX(AbstractMixerConfig):
     """Whether the hypernetworks' hidden units are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
-        require_at_least("QMIX", 1, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
-        require_choice("QMIX", Literal[1, 2], hypernet_layers=self.hypernet_layers)
-        require_choice("QMIX", Feed, feed=self.feed)
+        at_least(1, of="QMIX", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
+        one_of(Literal[1, 2], of="QMIX", hypernet_layers=self.hypernet_layers)
+        one_of(Feed, of="QMIX", feed=self.feed)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QMIXMixer":
         keys = jax.random.split(key, 4)

@@ -33,8 +33,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Hypernetwork, layer_sizes, require_at_least, require_choice
+from qohort.networks.hyper import Hypernetwork, layer_sizes
 from qohort.spec import EnvSpec, Observation
 
 _LEAST = 1e-10
@@ -56,8 +57,8 @@ class Importance:
     """Whether the hidden units of these networks are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
-        require_at_least("Importance", 1, kernels=self.kernels, hidden=self.hidden)
-        require_choice("Importance", Literal[1, 2, 3], layers=self.layers)
+        at_least(1, of="Importance", kernels=self.kernels, hidden=self.hidden)
+        one_of(Literal[1, 2, 3], of="Importance", layers=self.layers)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "ImportanceNetwork":
         """Draw the weights for a world."""
@@ -117,7 +118,7 @@ class QPLEX(AbstractMixerConfig):
     """Whether the hidden units of these two are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
-        require_at_least("QPLEX", 1, hypernet_hidden=self.hypernet_hidden)
+        at_least(1, of="QPLEX", hypernet_hidden=self.hypernet_hidden)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QPLEXMixer":
         weight_key, value_key, importance_key = jax.random.split(key, 3)

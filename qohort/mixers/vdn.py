@@ -19,8 +19,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Feed, Hypernetwork, fed, feed_size, require_at_least, require_choice
+from qohort.networks.hyper import Feed, Hypernetwork, fed, feed_size
 from qohort.spec import EnvSpec, Observation
 
 
@@ -36,8 +37,8 @@ class VDN(AbstractMixerConfig):
     """What the value of the state reads: the state, or all agents' observations joined."""
 
     def __post_init__(self) -> None:
-        require_at_least("VDN", 1, embed=self.embed)
-        require_choice("VDN", Feed, feed=self.feed)
+        at_least(1, of="VDN", embed=self.embed)
+        one_of(Feed, of="VDN", feed=self.feed)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "VDNMixer":
         value = Hypernetwork((feed_size(self.feed, spec), self.embed, 1), key) if self.state_bias else None

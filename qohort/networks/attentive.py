@@ -18,8 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from qohort.errors import QohortError
-from qohort.networks.hyper import require_choice
-from qohort.networks.sharing import check_size
+from qohort.limits import at_least, one_of
 from qohort.spec import EnvSpec
 
 CriticSharing = Literal["none", "all"]
@@ -39,9 +38,8 @@ class AttentiveCritic:
     """Whether agents have encoders and heads of their own or share them."""
 
     def __post_init__(self) -> None:
-        check_size("AttentiveCritic", "hidden", self.hidden)
-        check_size("AttentiveCritic", "heads", self.heads)
-        require_choice("AttentiveCritic", CriticSharing, sharing=self.sharing)
+        at_least(1, of="AttentiveCritic", hidden=self.hidden, heads=self.heads)
+        one_of(CriticSharing, of="AttentiveCritic", sharing=self.sharing)
         if self.hidden % self.heads:
             raise QohortError(
                 f"AttentiveCritic: `hidden` is {self.hidden}, which {self.heads} heads cannot divide evenly; "

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least
 from qohort.networks.base import one_hot
-from qohort.networks.sharing import check_size
 from qohort.spec import EnvSpec, Observation
 
 
@@ -28,7 +28,7 @@ class CounterfactualCritic:
     """Whether it reads what all agents did one step before; leave it out where the world's state tells that."""
 
     def __post_init__(self) -> None:
-        check_size("CounterfactualCritic", "hidden", self.hidden)
+        at_least(1, of="CounterfactualCritic", hidden=self.hidden)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "CounterfactualValues":
         """Draw the weights for a world."""

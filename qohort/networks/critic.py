@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from qohort.limits import at_least
 from qohort.networks.base import Carry
-from qohort.networks.sharing import check_size
 from qohort.networks.trunk import Shape, Trunk
 from qohort.spec import EnvSpec, Observation
 
@@ -42,8 +42,7 @@ class Critic:
     """Read zeros and the id for an agent that is not alive, unless the whole team shares one value."""
 
     def __post_init__(self) -> None:
-        check_size("Critic", "hidden", self.hidden)
-        check_size("Critic", "layers", self.layers)
+        at_least(1, of="Critic", hidden=self.hidden, layers=self.layers)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "Values":
         """Draw the weights for a world."""

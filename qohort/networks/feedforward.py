@@ -6,9 +6,10 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from qohort.limits import at_least
 from qohort.networks.agent import AbstractAgent, InputLayer, Rows, affine, normalised
 from qohort.networks.base import AbstractTeamConfig
-from qohort.networks.sharing import IndependentTeam, Sharing, build_team, check_size
+from qohort.networks.sharing import IndependentTeam, Sharing, build_team
 from qohort.spec import EnvSpec
 
 
@@ -30,8 +31,7 @@ class FeedForward(AbstractTeamConfig):
     """Who shares weights: all agents, none, or those of one group of the world."""
 
     def __post_init__(self) -> None:
-        check_size("FeedForward", "hidden", self.hidden)
-        check_size("FeedForward", "layers", self.layers)
+        at_least(1, of="FeedForward", hidden=self.hidden, layers=self.layers)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> IndependentTeam:
         def draw(key: PRNGKeyArray) -> FeedForwardAgent:

@@ -6,14 +6,13 @@ Weights are (out, in), drawn from U(±1/√in) as PyTorch draws them, biases too
 
 import abc
 import itertools
-from typing import Literal, get_args
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.errors import QohortError
 from qohort.spec import EnvSpec, Observation
 
 Feed = Literal["state", "observations"]
@@ -80,19 +79,3 @@ def feed_size(feed: Feed, spec: EnvSpec) -> int:
 def fed(feed: Feed, observation: Observation) -> Float[Array, " F"]:
     """What a hypernetwork reads in this moment."""
     return observation.state if feed == "state" else jnp.ravel(observation.obs)
-
-
-def require_at_least(owner: str, least: int | float, **settings: int | float) -> None:
-    """Refuse numbers that are too small."""
-    for name, value in settings.items():
-        if not value >= least:
-            raise QohortError(f"{owner}: `{name}` is {value}; it is at least {least}. Set `{name}={least}` or more.")
-
-
-def require_choice(owner: str, choices: object, **settings: object) -> None:
-    """Refuse values that a `Literal` does not list."""
-    listed = get_args(choices)
-    for name, value in settings.items():
-        if value not in listed:
-            allowed = ", ".join(repr(choice) for choice in listed)
-            raise QohortError(f"{owner}: `{name}` is {value!r}; choose one of {allowed}.")

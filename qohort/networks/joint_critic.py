@@ -26,8 +26,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.limits import at_least, one_of
 from qohort.networks.base import one_hot
-from qohort.networks.hyper import Hypernetwork, require_at_least, require_choice
+from qohort.networks.hyper import Hypernetwork
 from qohort.spec import EnvSpec
 
 Form = Literal["paper", "pymarl", "pymarl-coma"]
@@ -50,9 +51,9 @@ class QTRANCritic:
     """Units of each hidden layer."""
 
     def __post_init__(self) -> None:
-        require_at_least("QTRANCritic", 1, embed=self.embed)
-        require_choice("QTRANCritic", Form, form=self.form)
-        require_choice("QTRANCritic", Size, size=self.size)
+        at_least(1, of="QTRANCritic", embed=self.embed)
+        one_of(Form, of="QTRANCritic", form=self.form)
+        one_of(Size, of="QTRANCritic", size=self.size)
 
     def build(self, spec: EnvSpec, features: int, key: PRNGKeyArray) -> "JointCritic":
         """Draw the weights for a world and agents that remember so many numbers."""

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from qohort.limits import at_least
 from qohort.networks.agent import AbstractAgent, Rows
 from qohort.networks.base import AbstractTeamConfig, Carry, one_hot
-from qohort.networks.sharing import IndependentTeam, Sharing, build_team, check_size
+from qohort.networks.sharing import IndependentTeam, Sharing, build_team
 from qohort.networks.trunk import Shape, Trunk
 from qohort.spec import EnvSpec
 
@@ -40,8 +41,7 @@ class Normalised(AbstractTeamConfig):
     """Who shares weights: all agents, none, or those of one group of the world."""
 
     def __post_init__(self) -> None:
-        check_size("Normalised", "hidden", self.hidden)
-        check_size("Normalised", "layers", self.layers)
+        at_least(1, of="Normalised", hidden=self.hidden, layers=self.layers)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> IndependentTeam:
         shape = Shape(

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from qohort.limits import at_least
 from qohort.networks.agent import AbstractAgent, InputLayer, Rows, affine, normalised
 from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.gru import GRU
-from qohort.networks.sharing import IndependentTeam, Sharing, build_team, check_size
+from qohort.networks.sharing import IndependentTeam, Sharing, build_team
 from qohort.spec import EnvSpec
 
 
@@ -35,7 +36,7 @@ class Recurrent(AbstractTeamConfig):
     """Who shares weights: all agents, none, or those of one group of the world."""
 
     def __post_init__(self) -> None:
-        check_size("Recurrent", "hidden", self.hidden)
+        at_least(1, of="Recurrent", hidden=self.hidden)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> IndependentTeam:
         def draw(key: PRNGKeyArray) -> RecurrentAgent:

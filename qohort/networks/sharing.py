@@ -92,8 +92,3 @@ def build_team(
         raise QohortError(f'`sharing` is {sharing!r}; it is one of "all", "none" and "groups".')
     agents = eqx.filter_vmap(draw)(jax.random.split(key, max(sets) + 1))
     return IndependentTeam(agent=agents, n_agents=spec.n_agents, sets=sets)
-
-
-def check_size(owner: str, field: str, value: int) -> None:
-    if value < 1:
-        raise QohortError(f"{owner}: `{field}` is {value}; it must be at least 1.")

@@ -24,11 +24,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from qohort.errors import QohortError
+from qohort.limits import at_least
 from qohort.networks.agent import InputLayer, Rows
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, TeamOutput, View
 from qohort.networks.gru import GRU
-from qohort.networks.sharing import check_size
 from qohort.spec import EnvSpec
 
 
@@ -52,10 +51,8 @@ class Talking(AbstractTeamConfig):
     """Whether an agent sees which agent it is."""
 
     def __post_init__(self) -> None:
-        for field in ("hidden", "signature", "message"):
-            check_size("Talking", field, getattr(self, field))
-        if self.rounds < 0:
-            raise QohortError(f"Talking: `rounds` is {self.rounds}; it must be at least 0 (nobody speaks).")
+        at_least(1, of="Talking", hidden=self.hidden, signature=self.signature, message=self.message)
+        at_least(0, of="Talking", rounds=self.rounds)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "TalkingTeam":
         key_in, key_gru, key_out, key_talk, key_merge = jax.random.split(key, 5)

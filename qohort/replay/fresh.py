@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.limits import at_least
 from qohort.networks.base import Carry
 from qohort.replay.feed import AbstractFeed, Mark
 from qohort.replay.frames import Ring
@@ -42,9 +43,7 @@ class Fresh(AbstractFeed):
     """Into how many parts, by environments, it is divided each time."""
 
     def __post_init__(self) -> None:
-        for name in ("length", "epochs", "minibatches"):
-            if getattr(self, name) < 1:
-                raise QohortError(f"feed.{name} is {getattr(self, name)}; it must be at least 1.")
+        at_least(1, of="feed", length=self.length, epochs=self.epochs, minibatches=self.minibatches)
 
     def check_chunk(self, chunk: int) -> None:
         if self.length % chunk:

@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.limits import at_least
 from qohort.networks.base import Carry
 from qohort.replay.feed import AbstractFeed, Mark
 from qohort.replay.frames import Frame, Ring
@@ -39,10 +40,7 @@ class Replayed(AbstractFeed):
     """Frames kept in all; if not given, enough for `episodes` episodes of full length."""
 
     def __post_init__(self) -> None:
-        for name in ("batch", "length", "episodes", "frames"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QohortError(f"feed.{name} is {value}; it must be at least 1.")
+        at_least(1, of="feed", batch=self.batch, length=self.length, episodes=self.episodes, frames=self.frames)
         if self.batch > self.episodes:
             raise QohortError(
                 f"feed.batch is {self.batch}, but only {self.episodes} episodes are kept (feed.episodes), "

@@ -72,7 +72,7 @@ def test_the_target_is_copied_after_so_many_steps_of_the_critic():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"epsilon": LinearSchedule(start=0.5, end=0.0, steps=9)}, "epsilon.end is 0.0; it must be above 0"),
+        ({"epsilon": LinearSchedule(start=0.5, end=0.0, steps=9)}, "epsilon.end is 0.0; it must be greater than 0"),
         ({"feed": Fresh(epochs=4)}, "feed.epochs is 4, but COMA learns from a stretch once"),
         ({"td_lambda": 1.5}, "td_lambda is 1.5; it must lie between 0 and 1"),
         ({"entropy": -1.0}, "entropy is -1.0; it must be at least 0"),

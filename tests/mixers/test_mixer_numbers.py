@@ -14,10 +14,10 @@ import pytest
 import tyro
 
 from qohort.errors import QohortError
+from qohort.limits import one_of
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixer, MixerOutput
 from qohort.mixers.qatten import Dead
-from qohort.networks.hyper import require_choice
 from qohort.spec import Observation
 from tests.references.moments import spec_of
 
@@ -236,20 +236,20 @@ def test_normalised_hypernetworks_do_not_know_how_large_the_state_is(kind: Any) 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: Qatten(heads=0), "Qatten: `heads` is 0; it is at least 1. Set `heads=1` or more."),
-        (lambda: Qatten(embed=-3), "Qatten: `embed` is -3; it is at least 1."),
-        (lambda: Qatten(regulariser=-0.5), "Qatten: `regulariser` is -0.5; it is at least 0."),
+        (lambda: Qatten(heads=0), "Qatten.heads is 0; it must be at least 1."),
+        (lambda: Qatten(embed=-3), "Qatten.embed is -3; it must be at least 1."),
+        (lambda: Qatten(regulariser=-0.5), "Qatten.regulariser is -0.5; it must be at least 0."),
         (
-            lambda: require_choice("Qatten", Dead, dead="sometimes"),
-            "Qatten: `dead` is 'sometimes'; choose one of 'keep', 'alive', 'action-0'.",
+            lambda: one_of(Dead, of="Qatten", dead="sometimes"),
+            "Qatten.dead is 'sometimes'; choose one of 'keep', 'alive', 'action-0'.",
         ),
-        (lambda: QMIX(hypernet_hidden=0), "QMIX: `hypernet_hidden` is 0; it is at least 1."),
-        (lambda: VDN(embed=0), "VDN: `embed` is 0; it is at least 1."),
-        (lambda: Qlinear(embed=0), "Qlinear: `embed` is 0; it is at least 1."),
-        (lambda: QPLEX(hypernet_hidden=0), "QPLEX: `hypernet_hidden` is 0; it is at least 1."),
-        (lambda: Importance(kernels=0), "Importance: `kernels` is 0; it is at least 1."),
-        (lambda: Monotone(groups=0), "Monotone: `groups` is 0; it is at least 1."),
-        (lambda: Monotone(sharpness=0.0), "Monotone: `sharpness` is 0.0; it is at least 0.001."),
+        (lambda: QMIX(hypernet_hidden=0), "QMIX.hypernet_hidden is 0; it must be at least 1."),
+        (lambda: VDN(embed=0), "VDN.embed is 0; it must be at least 1."),
+        (lambda: Qlinear(embed=0), "Qlinear.embed is 0; it must be at least 1."),
+        (lambda: QPLEX(hypernet_hidden=0), "QPLEX.hypernet_hidden is 0; it must be at least 1."),
+        (lambda: Importance(kernels=0), "Importance.kernels is 0; it must be at least 1."),
+        (lambda: Monotone(groups=0), "Monotone.groups is 0; it must be at least 1."),
+        (lambda: Monotone(sharpness=0.0), "Monotone.sharpness is 0.0; it must be at least 0.001."),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(make: Callable, sentence: str) -> None:

@@ -245,9 +245,9 @@ def test_initial_weights_are_pytorchs():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Recurrent(hidden=0), "`hidden` is 0; it must be at least 1"),
-        (lambda: FeedForward(hidden=-1), "`hidden` is -1"),
-        (lambda: FeedForward(layers=0), "`layers` is 0; it must be at least 1"),
+        (lambda: Recurrent(hidden=0), "Recurrent.hidden is 0; it must be at least 1"),
+        (lambda: FeedForward(hidden=-1), "FeedForward.hidden is -1"),
+        (lambda: FeedForward(layers=0), "FeedForward.layers is 0; it must be at least 1"),
         (lambda: built(Recurrent(sharing="groups"), dataclasses.replace(SPEC, groups=())), "names no `groups`"),
     ],
 )

@@ -114,7 +114,7 @@ def test_the_base_of_an_ablation_is_trained_once():
         ("qatten", {"folder": "x"}, "'folder' belongs to the study itself"),
         ("qatten", {"algorithm.mixer.heads": "x"}, "qatten on games/two-step: Error parsing --algorithm.mixer.heads"),
         ("qatten", {"algorithm.mixer.heads": "1 2"}, "Unrecognized options: 2"),
-        ("qatten", {"algorithm.mixer.heads": 0}, "`heads` is 0; it is at least 1"),
+        ("qatten", {"algorithm.mixer.heads": 0}, "Qatten.heads is 0; it must be at least 1"),
         ("qatten", {"algorithm.estimator": "foo"}, "invalid choice 'foo' for argument '--algorithm.estimator'"),
         ("qatten", {"algorithm.double-q": "x"}, "double-q is 'x'; it must be true or false"),
         ("qatten", {"chunk": 7}, "--eval-every is 100"),
