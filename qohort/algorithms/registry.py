@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
 from qohort.algorithms import qtran, weighted_qmix
 from qohort.algorithms.coma_presets import coma
@@ -14,6 +15,7 @@ from qohort.algorithms.replay_free_presets import replay_free
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixerConfig
+from qohort.networks import TEAMS
 
 REPLAY_FREE: dict[str, AbstractMixerConfig] = {
     "iql": Independent(),
@@ -92,13 +94,19 @@ def default_preset(name: str, world: str) -> str:
     return usual if usual in method_of(name).presets else "paper"
 
 
-def preset(name: str, world: str, which: str | None = None) -> Preset:
-    """The settings for an algorithm's name, a world and a preset's name."""
+def preset(name: str, world: str, which: str | None = None, *, team: str | None = None) -> Preset:
+    """The settings for an algorithm's name, a world and a preset's name, with another network if asked."""
     known = method_of(name).presets
     which = which or default_preset(name, world)
     if which not in known:
         raise QohortError(unknown(f"preset of {name}", which, known))
-    return known[which](world.partition("?")[0])
+    settings = known[which](world.partition("?")[0])
+    if team is None:
+        return settings
+    if team not in TEAMS:
+        raise QohortError(unknown("team network", team, TEAMS, see="qohort train --help"))
+    algorithm: Any = settings.algorithm
+    return dataclasses.replace(settings, algorithm=dataclasses.replace(algorithm, team=TEAMS[team]))
 
 
 def unknown(kind: str, name: str, known: Mapping[str, object], *, see: str = "qohort list") -> str:

@@ -42,6 +42,8 @@ class StudyFlags:
     """The first seed; 0 if not given."""
     preset: str | None = None
     """The preset of all cells; each world's own if not given."""
+    team: str | None = None
+    """Another network for the agents of all cells, as in `qohort train`; the preset's if not given."""
     steps: int | None = None
     """Environment steps of each seed; the preset's if not given."""
     set: Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction] = ()
@@ -76,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _grids(flags: StudyFlags) -> list[Grid] | None:
     """What is asked for; None for the same as last time."""
-    named = ("algorithms", "worlds", "seeds", "seed", "preset", "steps", "set")
+    named = ("algorithms", "worlds", "seeds", "seed", "preset", "team", "steps", "set")
     given = [name for name in named if getattr(flags, name) not in (None, ())]
     if flags.file is not None:
         if given:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from qohort.algorithms.method import Preset
-from qohort.algorithms.registry import METHODS, preset, preset_names, unknown
+from qohort.algorithms.registry import METHODS, preset, preset_names
 from qohort.cli.parse import parse
 from qohort.errors import QohortError
 from qohort.networks import TEAMS
@@ -34,9 +34,7 @@ def main(argv: Sequence[str]) -> int:
     if chosen is None:
         print(USAGE)
         return 0
-    settings = preset(chosen.name, chosen.world, chosen.preset)
-    if chosen.team is not None:
-        settings = with_team(settings, chosen.team)
+    settings = preset(chosen.name, chosen.world, chosen.preset, team=chosen.team)
     flags = parse(
         flags_type(settings),
         rest,
@@ -82,14 +80,6 @@ def _choose(argv: Sequence[str]) -> tuple[argparse.Namespace | None, list[str]]:
     chosen, rest = picker.parse_known_args(list(argv[2:]))
     chosen.name, chosen.world = argv[:2]
     return chosen, rest
-
-
-def with_team(settings: Preset, name: str) -> Preset:
-    """The settings with another network for the agents, or a sentence with the nearest name."""
-    if name not in TEAMS:
-        raise QohortError(unknown("team network", name, TEAMS, see="qohort train --help"))
-    algorithm: Any = settings.algorithm
-    return dataclasses.replace(settings, algorithm=dataclasses.replace(algorithm, team=TEAMS[name]))
 
 
 def flags_type(settings: Preset) -> Any:

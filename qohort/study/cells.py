@@ -26,7 +26,7 @@ from qohort.training.run_folder import default_path
 from qohort.training.settings import KIND, config_to_dict, differences, flat, listed, split_differences
 from qohort.training.train import CHANGEABLE
 
-_OWN = ("steps", "seeds", "seed", "preset", "folder", "root", "fresh")
+_OWN = ("steps", "seeds", "seed", "preset", "team", "folder", "root", "fresh")
 _LONGEST = 150
 
 
@@ -40,6 +40,7 @@ class Cell:
     world: str
     label: str
     preset: str | None
+    team: str | None
     source: str
     options: Mapping[str, Any]
     """Options by their names in `config.json`, with their values there."""
@@ -87,7 +88,9 @@ def resolve(grids: Sequence[Grid]) -> tuple[list[Cell], list[str]]:
 def _applicable(grid: Grid, notes: list[str]) -> list[Trial]:
     """The trials with the options that their algorithms have; an option that none has is refused."""
     found = trials(grid)
-    has = {pair: _settings(*pair, grid.preset) for pair in dict.fromkeys((t.algorithm, t.world) for t in found)}
+    has = {
+        pair: _settings(*pair, grid.preset, grid.team) for pair in dict.fromkeys((t.algorithm, t.world) for t in found)
+    }
     for option in (*grid.options, *grid.one_at_a_time):
         _check_known(option, {name for settings in has.values() for name in settings}, grid.algorithms)
         lacking = [name for name in grid.algorithms if all(_flag(option) not in has[name, w] for w in grid.worlds)]
@@ -106,14 +109,14 @@ def _is(names: Sequence[str]) -> str:
 
 
 @functools.cache
-def _preset(algorithm: str, world: str, which: str | None) -> Preset:
-    return preset(algorithm, world, which)
+def _preset(algorithm: str, world: str, which: str | None, team: str | None) -> Preset:
+    return preset(algorithm, world, which, team=team)
 
 
 @functools.cache
-def _settings(algorithm: str, world: str, which: str | None) -> dict[str, tuple[str, Any]]:
+def _settings(algorithm: str, world: str, which: str | None, team: str | None) -> dict[str, tuple[str, Any]]:
     """Every flag's name, with its name in `config.json` and its value in the preset."""
-    chosen = _preset(algorithm, world, which)
+    chosen = _preset(algorithm, world, which, team)
     config = {"algorithm": config_to_dict(chosen.algorithm), "run": config_to_dict(Run(**chosen.run))}
     names = [name for name in flat(config) if name.rpartition(".")[2] != KIND]
     return {_flag(name.removeprefix("run.")): (name, flat(config)[name]) for name in names}
@@ -151,11 +154,10 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
 def _cell(trial: Trial) -> Cell:
     """One trial, checked as far as it can be without training."""
     grid, where = trial.grid, f"{trial.algorithm} on {trial.world}"
-    chosen = _preset(trial.algorithm, trial.world, grid.preset)
-    known = _settings(trial.algorithm, trial.world, grid.preset)
-    given: list[str] = [f"--seeds={grid.seeds}", f"--seed={grid.seed}"]
-    given += [] if grid.steps is None else [f"--steps={grid.steps}"]
-    flags = [word for pair in given for word in pair.split("=")]
+    asked = (trial.algorithm, trial.world, grid.preset, grid.team)
+    chosen, known = _preset(*asked), _settings(*asked)
+    picked = _given(preset=grid.preset, team=grid.team)
+    flags = _given(seeds=grid.seeds, seed=grid.seed, steps=grid.steps)
     for name, value in trial.options.items():
         flags += _words(_flag(name), value, known[_flag(name)][1], where)
     parsed = _parse(chosen, flags, where)
@@ -182,14 +184,20 @@ def _cell(trial: Trial) -> Cell:
         world=trial.world,
         label=label.removeprefix("-"),
         preset=grid.preset,
+        team=grid.team,
         source=chosen.source,
         options=options,
         steps=steps,
         seeds=tuple(run.seed + index for index in range(run.seeds)),
         absolute_factor=run.absolute_factor,
-        flags=(*(() if grid.preset is None else ("--preset", grid.preset)), *flags),
+        flags=(*picked, *flags),
         config=json.loads(json.dumps(config)),
     )
+
+
+def _given(**settings: Any) -> list[str]:
+    """The study's own settings as flags of `qohort train`."""
+    return [word for name, value in settings.items() if value is not None for word in (f"--{name}", str(value))]
 
 
 def _words(flag: str, value: Any, usual: Any, where: str) -> list[str]:

@@ -21,6 +21,7 @@ _CELL = {name: name for name in _GRID if name not in ("algorithms", "worlds", "o
 _KINDS: dict[str, tuple[type, str]] = {
     "label": (str, "a text"),
     "preset": (str, "a text"),
+    "team": (str, "a text"),
     "steps": (int, "a whole number"),
     "seeds": (int, "a whole number"),
     "seed": (int, "a whole number"),

@@ -25,6 +25,8 @@ class Grid:
     """Part of the cells' names, in which options with one value do not appear."""
     preset: str | None = None
     """The preset; each world's own if not given."""
+    team: str | None = None
+    """Another network for the agents than the preset's, as `--team` of `qohort train`."""
     steps: int | None = None
     """Environment steps; the preset's if not given."""
     seeds: int = 1

@@ -181,6 +181,7 @@ def _record(cell: Cell, root: Path, before: Mapping[str, Any], *, fresh: bool) -
         "algorithm": cell.algorithm,
         "label": cell.label,
         "preset": cell.preset,
+        "team": cell.team,
         "source": cell.source,
         "options": dict(cell.options),
         "steps": cell.steps,

@@ -50,12 +50,15 @@ def test_long_names_end_with_a_hash():
     assert len(Path(first).name) < 200
 
 
-def test_a_cell_is_what_the_command_trains(monkeypatch):
+@pytest.mark.parametrize(("team", "network"), [(None, "Recurrent"), ("feed-forward", "FeedForward")])
+def test_a_cell_is_what_the_command_trains(monkeypatch, team, network):
     """The study's own settings and `qohort train` with the cell's words: one and the same."""
     options = {"algorithm.mixer.heads": [1, "2"], "algorithm.double_q": False, "eval-every": 400}
-    cells, _ = resolve([tiny("qatten", "vdn", seeds=2, seed=5, preset="fast", options=options, steps=800)])
+    asked = tiny("qatten", "vdn", seeds=2, seed=5, preset="fast", team=team, options=options, steps=800)
+    cells, _ = resolve([asked])
     assert len(cells) == 3
     for cell in cells:
+        assert cell.config["algorithm"]["team"]["class"] == network
         called = []
         monkeypatch.setattr(command, "train", lambda *given, called=called, **more: called.append((given, more)))
         monkeypatch.setattr(command, "finish", lambda trained: 0)
@@ -73,7 +76,7 @@ def test_option_names_are_the_flags_of_train(capsys):
     with pytest.raises(SystemExit):
         command.main(["qatten", "games/relay", "--help"])
     shown = capsys.readouterr().out
-    for flag in _settings("qatten", "games/relay", None):
+    for flag in _settings("qatten", "games/relay", None, None):
         assert re.search(rf"--{flag}[ ,\n]", shown), flag
 
 
@@ -134,6 +137,7 @@ def test_options_that_are_refused(algorithm, options, sentence):
         ({"worlds": ["games/two-stp"]}, "Did you mean 'games/two-step'?"),
         ({"worlds": ["tests.cli.faulty:individual"]}, "--algorithm.reward-reduction sum or mean"),
         ({"preset": "fats"}, "Did you mean 'fast'?"),
+        ({"team": "feedforward"}, "Did you mean 'feed-forward'?"),
         ({"seeds": 0}, "--seeds is 0; it must be at least 1"),
         ({"steps": 150}, "--steps is 150"),
     ],

@@ -50,6 +50,7 @@ def test_what_it_says_of_a_cell(tmp_path):
         "algorithm": "qatten",
         "label": "two-mixer.heads=2",
         "preset": None,
+        "team": None,
         "steps": 200,
         "seeds": [3, 4],
         "environment": None,
