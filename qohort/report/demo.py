@@ -81,11 +81,7 @@ To look at:
   an episode      {folder / EPISODE}   (open it in a browser)
 
 To try next:
-  {command} watch {folder} --number 1
-  {command} eval {folder}
-  {command} train qmix {WORLD}
-  {command} train {NAME} {WORLD} --seeds 5
-  {command} list"""
+  {command} train qatten battle/2m_vs_1z"""
 
 
 def _duration(timing: Path) -> str:
