@@ -56,7 +56,7 @@ def demo(root: Path, **settings: int) -> int:
     folder = trained.folder
     curve = curves.read_curve(folder)
     curves.draw_curve(curve, [folder / CURVE])
-    episode = watch(folder, which="last")
+    episode = watch(folder)
     write_page(folder / EPISODE, page(episode.title, [record(episode)]))
     console.print(_told(folder, curve, run.seed), soft_wrap=True, markup=False)
     return 0
