@@ -15,7 +15,7 @@ def test_a_page_is_written_beside_the_run(qohort, finished):
     assert answer.code == 0
     assert answer.out.strip() == str(finished / "episode.html")
     (packed,) = packed_in(finished / "episode.html")
-    assert header_of(packed)["title"] == "qmix on games/two-step, seed 0, team at step 200"
+    assert header_of(packed)["title"] == "qmix on games/two-step, seed 0, best team"
     assert "slopes" in header_of(packed)["joint"]
 
 

@@ -195,5 +195,5 @@ def test_no_agent_acts_without_the_others():
 
 @pytest.mark.parametrize(("field", "value"), [("rounds", -1), ("signature", 0), ("message", 0), ("hidden", 0)])
 def test_sizes_that_cannot_be(field, value):
-    with pytest.raises(QohortError, match=f"`{field}` is {value}"):
+    with pytest.raises(QohortError, match=f"Talking.{field} is {value}"):
         dataclasses.replace(SMALL, **{field: value})
