@@ -75,7 +75,7 @@ def test_attention_averages_the_utilities_for_each_head():
 
 
 def test_sizes_that_cannot_be_are_refused():
-    with pytest.raises(QohortError, match="QTRANCritic.embed is 0"):
+    with pytest.raises(QohortError, match=r"QTRANCritic\.embed is 0"):
         QTRANCritic(embed=0)
-    with pytest.raises(QohortError, match="Central.embed is 0"):
+    with pytest.raises(QohortError, match=r"Central\.embed is 0"):
         Central(embed=0)
