@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -13,7 +13,7 @@ from qohort.cli.train import be_deterministic, finish
 from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.training.load import evaluate as play
-from qohort.training.load import load, read_run
+from qohort.training.load import Which, load, read_run
 from qohort.training.run import Run
 from qohort.training.tally import metric_name
 from qohort.training.train import train
@@ -43,7 +43,7 @@ class EvalFlags:
 
     seed: int | None = None
     """Which seed's team; the run's first if not given."""
-    which: Literal["best", "last"] = "best"
+    which: Which = "best"
     """The team with the best evaluation, or the newest one."""
     episodes: int = 320
     """How many episodes to play."""

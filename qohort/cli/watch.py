@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from qohort.cli.parse import parse
 from qohort.errors import QohortError
-from qohort.training.load import read_run
+from qohort.training.load import Which, read_run
 
 PAGE = "episode.html"
 
@@ -22,7 +22,7 @@ class WatchFlags:
     """A run folder, or two, whose teams start alike and are shown side by side."""
     seed: tuple[int, ...] = ()
     """Which seed's team, one for each run; each run's first if not given. Of one run, two seeds are compared."""
-    which: Literal["best", "last"] | None = None
+    which: Which | None = None
     """The team with the best evaluation, or the newest one; if not given the best, and the newest with --serve."""
     number: int = 0
     """Which episode, from 0."""

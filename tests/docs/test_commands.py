@@ -34,7 +34,7 @@ def world(name: str) -> AbstractEnv:
     return make(name)
 
 
-class Understood(Exception):  # noqa: N818  (it is no error)
+class Understood(BaseException):
     """The flags were read; what follows would run something."""
 
 
