@@ -12,8 +12,8 @@ from qohort.cli.parse import parse
 from qohort.cli.train import be_deterministic, finish
 from qohort.envs import make
 from qohort.errors import QohortError
-from qohort.training.load import evaluate as play
 from qohort.training.load import Which, load, read_run
+from qohort.training.load import evaluate as play
 from qohort.training.run import Run
 from qohort.training.tally import metric_name
 from qohort.training.train import train
