@@ -1,6 +1,7 @@
 """The contract of a team network: what agents may look at, and what comes out."""
 
 import abc
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -32,6 +33,8 @@ class TeamOutput(eqx.Module):
     """A utility (or logit) for each action."""
     features: Float[Array, "T B N H"]
     """What the values were read from: the recurrent state after the step, for joint critics."""
+    aux: dict[str, Float[Array, "T B N ..."]] = dataclasses.field(default_factory=dict)
+    """What one would want to look at."""
 
 
 class AbstractTeam(eqx.Module):

@@ -137,28 +137,29 @@ class TalkingTeam(AbstractTeam):
         )
         read = jax.nn.relu(self.fc1(rows)).reshape(steps, batch, agents, -1)
 
-        def step(memory: Memory, now: tuple[Array, Array, Array]) -> tuple[Memory, Float[Array, "B N H"]]:
+        def step(memory: Memory, now: tuple[Array, Array, Array]) -> tuple[Memory, tuple[Array, dict[str, Array]]]:
             read, alive, first = now
-            memory = self._step(memory, read, alive=alive, first=first)
-            return memory, memory.hidden
+            memory, aux = self._step(memory, read, alive=alive, first=first)
+            return memory, (memory.hidden, aux)
 
-        carry, hidden = jax.lax.scan(step, carry, (read, view.alive, first))
-        return TeamOutput(values=_linear(self.fc2, hidden), features=hidden), carry
+        carry, (hidden, aux) = jax.lax.scan(step, carry, (read, view.alive, first))
+        return TeamOutput(values=_linear(self.fc2, hidden), features=hidden, aux=aux), carry
 
     def _step(
         self, memory: Memory, read: Float[Array, "B N H"], *, alive: Bool[Array, "B N"], first: Bool[Array, " B"]
-    ) -> Memory:
+    ) -> tuple[Memory, dict[str, Float[Array, "B N N"]]]:
+        """Who hears whom in the last exchange is told beside the memory: receivers, then senders."""
         memory = jax.tree.map(lambda leaf: jnp.where(first[:, None, None], 0.0, leaf), memory)
         known = read if memory.heard is None else jnp.concatenate([read, memory.heard], axis=-1)
         hidden = self._remember(memory.hidden, known)
         if self.channel is None:
-            return Memory(hidden, None)
-        heard, _ = self.channel(hidden, alive)
+            return Memory(hidden, None), {}
+        heard, weights = self.channel(hidden, alive)
         if self.merge is not None:
             for _ in range(self.rounds - 1):
                 hidden = jnp.tanh(_linear(self.merge, jnp.concatenate([heard, hidden], axis=-1)))
-                heard, _ = self.channel(hidden, alive)
-        return Memory(hidden, heard)
+                heard, weights = self.channel(hidden, alive)
+        return Memory(hidden, heard), {"heard": weights}
 
     def _remember(self, hidden: Float[Array, "B N H"], known: Float[Array, "B N I"]) -> Float[Array, "B N H"]:
         shape = hidden.shape

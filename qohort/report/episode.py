@@ -19,7 +19,8 @@ from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
 from qohort.report.joint import Joint, joint
-from qohort.training.collect import Actors, first_actors
+from qohort.spec import Observation
+from qohort.training.collect import Actors, first_actors, view_of
 from qohort.training.evaluation import evaluation_key
 from qohort.training.load import EVALUATE_STREAM, Which, load_params, read_run
 from qohort.training.moments import Moment, look_and_step
@@ -51,6 +52,8 @@ class Episode:
     """What `values` are."""
     returns: Float[np.ndarray, "T M2"] | None = None
     """What followed each step in this episode: the discounted sum of rewards, as they are learnt from."""
+    heard: Float[np.ndarray, "T1 N N"] | None = None
+    """How much of whom each agent hears, receivers first; None where nobody speaks."""
     joint: Joint | str = "Nothing is known of a mixer."
     """What the mixer made of the utilities, or why there is nothing to say."""
 
@@ -153,10 +156,11 @@ def play(
         return jax.tree.map(lambda leaf: leaf[: length + 1], every)
 
     snapshots, values, actions = stacked("snapshot"), np.asarray(stacked("values")), moments.actions[:length]
+    seen = jax.jit(jax.vmap(env.observe))(snapshots)
     made: Joint | str = mixer if isinstance(mixer, str) else ""
     if isinstance(mixer, AbstractMixer):
-        seen = jax.jit(jax.vmap(env.observe))(jax.tree.map(lambda leaf: leaf[:length], snapshots))
-        made = joint(mixer, pick(jnp.asarray(values[:length]), actions), seen, actions)
+        acted_in = jax.tree.map(lambda leaf: leaf[:length], seen)
+        made = joint(mixer, pick(jnp.asarray(values[:length]), actions), acted_in, actions)
     learnt = np.asarray(algorithm.team_reward(moments.reward[:length, None]))
     return Episode(
         env=env,
@@ -172,6 +176,7 @@ def play(
         outputs=algorithm.outputs,
         returns=discounted(learnt[:, 0], algorithm.gamma),
         joint=made,
+        heard=_heard(team, seen, actions) if team.talks else None,
     )
 
 
@@ -187,6 +192,15 @@ def figures(episode: Episode) -> dict[str, float]:
     """Return, length and metrics under the names that evaluations use."""
     scores = {"return": episode.gained(episode.length), "length": float(episode.length), **episode.metrics}
     return {metric_name(name): value for name, value in scores.items()}
+
+
+def _heard(team: AbstractTeam, seen: Observation, actions: Int[Array, "T N"]) -> Float[np.ndarray, "T1 N N"] | None:
+    """Who hears whom, by reading the episode once more."""
+    before = jnp.concatenate([jnp.full_like(actions[:1], -1), actions])
+    view = jax.tree.map(lambda leaf: leaf[:, None], view_of(seen, before))
+    first = jnp.arange(len(before))[:, None] == 0
+    heard = jax.jit(lambda: team(team.initial(1), view, first)[0].aux)().get("heard")
+    return None if heard is None else np.asarray(heard[:, 0])
 
 
 def _roll(

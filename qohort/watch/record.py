@@ -45,6 +45,7 @@ def record(episode: Episode, *, step: int | None = None, goal: int | None = None
         "rewards": pack.exact(episode.rewards),
         "returns": None if episode.returns is None else pack.exact(episode.returns),
         "joint": _joint(episode, pack),
+        "heard": None if episode.heard is None else pack.coarse(episode.heard),
         "seen": _seen(episode, pack),
     }
     return pack.bytes(header)
@@ -73,6 +74,8 @@ def _joint(episode: Episode, pack: Pack) -> dict[str, Any]:
     if "attention" in made.aux:
         told["attention"] = pack.exact(made.aux["attention"])
         told["head_weights"] = pack.exact(made.aux["head_weights"])
+    if "importance" in made.aux:
+        told["importance"] = pack.exact(made.aux["importance"])
     return told
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qohort.mixers import Independent, Qatten
+from qohort.mixers import QPLEX, Independent, Qatten
+from qohort.mixers.qplex import Importance
+from qohort.networks.talking import Talking
 from qohort.report.episode import Episode
 from qohort.watch.page import page, write_page
 from qohort.watch.record import record
@@ -95,7 +97,13 @@ def raced() -> Episode:
 
 
 @pytest.fixture(scope="session")
-def pages(raced: Episode, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def talked() -> Episode:
+    """Of agents that talk, under a mixer that weighs advantages."""
+    return race(QPLEX(importance=Importance(kernels=2, layers=1), hypernet_hidden=4), team=Talking(hidden=8))
+
+
+@pytest.fixture(scope="session")
+def pages(raced: Episode, talked: Episode, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of pages of several kinds."""
     folder = tmp_path_factory.mktemp("pages")
     kinds = {
@@ -103,6 +111,7 @@ def pages(raced: Episode, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "two": [raced, race(seed=1)],
         "undrawn": [race(Qatten(heads=2, embed=4), env=Undrawn())],
         "independent": [race(Independent())],
+        "talking": [talked],
         "noise": [noise()],
     }
     return {

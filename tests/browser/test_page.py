@@ -155,6 +155,21 @@ def test_rings_show_what_is_chosen(pages, open_page):
     assert drawing(it) != with_rings
 
 
+def test_who_hears_whom_and_what_advantages_count_stand_beside_their_strips(pages, open_page, talked):
+    step, listener = 2, 1
+    it = open_page(f"{pages['talking']}#step={step + 1}&agent={listener + 1}")
+
+    def beside(title):
+        return [
+            number(cell) for cell in it.page.locator(".track", has_text=title).locator(".values span").all_inner_texts()
+        ]
+
+    np.testing.assert_allclose(beside("Whom runner 2 hears"), talked.heard[step, listener], atol=0.006)
+    np.testing.assert_allclose(beside("Importance of each agent"), talked.joint.aux["importance"][step], rtol=0.02)
+    assert "rings: importance" in it.page.locator(".stage-tools select option").all_inner_texts()
+    it.keep("talking")
+
+
 def test_two_runs_share_the_playhead_and_the_agent(pages, open_page):
     it = open_page(pages["two"])
     assert it.page.locator(".run h2").count() == 2

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from qohort.envs import make
-from qohort.mixers import QMIX, Independent, Qatten
+from qohort.mixers import QMIX, QPLEX, Independent, Qatten
+from qohort.mixers.qplex import Importance
+from qohort.networks.talking import Talking
 from qohort.scene import Circles
 from qohort.watch.page import page, script
 from qohort.watch.record import record
@@ -47,6 +49,29 @@ def test_a_mixer_without_attention_shows_none():
     assert {"slopes", "rest", "q_tot"} <= {*joint}
     assert "attention" not in joint
     assert not joint["linear"]
+
+
+def test_a_mixer_that_weighs_advantages_shows_their_importance():
+    episode = race(QPLEX(importance=Importance(kernels=2, layers=1), hypernet_hidden=4))
+    packed = record(episode)
+    importance = array_of(packed, header_of(packed)["joint"]["importance"])
+    assert importance.shape == (episode.length, 3)
+    assert (importance > 0).all()
+
+
+def test_of_a_team_that_talks_it_is_told_who_hears_whom():
+    episode = race(team=Talking(hidden=8, rounds=2))
+    packed = record(episode)
+    heard = array_of(packed, header_of(packed)["heard"])
+    assert heard.shape == (episode.length + 1, 3, 3)
+    np.testing.assert_allclose(heard.sum(axis=-1), 1.0, atol=1e-3)
+    assert (heard[~np.broadcast_to(episode.alive[:, None, :], heard.shape)] == 0).all()
+    assert np.ptp(heard[:, :, 0]) > 1e-3  # the numbers are of this episode, not equal shares
+
+
+def test_of_a_team_that_is_silent_nothing_is_told(episode):
+    assert header_of(record(episode))["heard"] is None
+    assert header_of(record(race(team=Talking(hidden=8, rounds=0))))["heard"] is None
 
 
 def test_where_nothing_is_mixed_there_are_no_weights():

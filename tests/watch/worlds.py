@@ -11,6 +11,7 @@ from qohort.envs.base import AbstractEnv
 from qohort.envs.games import Relay
 from qohort.mixers import Qatten
 from qohort.mixers.base import AbstractMixerConfig
+from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
 from qohort.report.episode import Episode, play
 from qohort.report.joint import Joint
@@ -20,9 +21,15 @@ from qohort.spec import EnvSpec, Observation, Outcome
 RACE = Relay(runners=3, leg=2, slack=2)
 
 
-def race(mixer: AbstractMixerConfig | None = None, *, seed: int = 0, env: AbstractEnv = RACE) -> Episode:
+def race(
+    mixer: AbstractMixerConfig | None = None,
+    *,
+    team: AbstractTeamConfig | None = None,
+    seed: int = 0,
+    env: AbstractEnv = RACE,
+) -> Episode:
     """An episode of a team with drawn weights."""
-    algorithm = ValueDecomposition(mixer=mixer or Qatten(heads=2, embed=4), team=Recurrent(hidden=8))
+    algorithm = ValueDecomposition(mixer=mixer or Qatten(heads=2, embed=4), team=team or Recurrent(hidden=8))
     params = algorithm.init(env.spec, jax.random.key(seed)).params
     title = f"seed {seed} on {env.spec.name}"
     return play(algorithm, env, params.team, key=jax.random.key(5), mixer=params.mixer, title=title)

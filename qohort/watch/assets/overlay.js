@@ -3,10 +3,13 @@
 const GAP = 3;
 const WIDTH = 3.5;
 
-/** What rings around agents can show: nothing, what each counts, or what one head looks at. */
+/** What rings around agents can show: nothing, what each counts or would cost, or what one head looks at. */
 export function overlays({ joint }) {
   const made = [{ name: "no rings", shares: null }];
   if (joint.slopes) made.push({ name: "rings: weight", shares: (moment) => shares(joint.slopes, moment, 0, 1) });
+  if (joint.importance) {
+    made.push({ name: "rings: importance", shares: (moment) => shares(joint.importance, moment, 0, 1) });
+  }
   if (joint.attention) {
     const heads = joint.attention.shape[1];
     for (let head = 0; head < heads; head++) {

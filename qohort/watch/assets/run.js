@@ -4,7 +4,7 @@ import { Choices } from "./choices.js";
 import { Ribbon } from "./ribbon.js";
 import { Sight } from "./sight.js";
 import { Stage } from "./stage.js";
-import { choiceStrip, creditStrips, headStrips } from "./strips.js";
+import { choiceStrip, creditStrips, headStrips, heardStrips, importanceStrips } from "./strips.js";
 import { Team } from "./team.js";
 import { el, figure } from "./text.js";
 import { takenAt } from "./values.js";
@@ -21,8 +21,8 @@ export class Run {
     const worth = new Worth(episode, clock, chosen, scale);
     const now = [new Team(episode, clock, chosen, bars), new Choices(episode, clock, chosen)];
     if (this.stage) now.push(new Sight(episode, clock, chosen, { wide: false }));
-    const done = [new Ribbon(episode, clock, chosen), choiceStrip(this)];
-    const [credit, heads] = [creditStrips(this), headStrips(this)];
+    const done = [new Ribbon(episode, clock, chosen), choiceStrip(this), ...heardStrips(this)];
+    const [credit, heads] = [[...creditStrips(this), ...importanceStrips(this)], headStrips(this)];
     const over = heads.length ? [[...done, ...credit], heads] : [done, credit];
     const roots = (parts) => parts.map(({ root }) => root);
     const longest = Math.max(

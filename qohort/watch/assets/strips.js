@@ -27,6 +27,30 @@ export function choiceStrip({ episode, clock, chosen }) {
   return heat;
 }
 
+/** How much of every agent's message the chosen one hears; none where nobody speaks. */
+export function heardStrips({ episode, clock, chosen }) {
+  const { heard, agents } = episode;
+  if (!heard) return [];
+  const heat = new Heat({
+    title: "",
+    note: "Shares of its attention, from none (faint) to all (full); the heard message counts in its next step. Strokes: who is out.",
+    rows: agents,
+    steps: episode.length,
+    clock,
+    value: (sender, step) => heard.data[(step * agents.length + chosen.value) * agents.length + sender],
+    range: () => [0, 1],
+    out: (sender, step) => !isAlive(episode, sender, step),
+    pick: (agent) => chosen.set(agent),
+    describe: "Heat map: how much the chosen agent hears of every agent over time",
+  });
+  chosen.watch((agent) => {
+    heat.track.title.textContent = `Whom ${agents[agent]} hears`;
+    heat.renew();
+    heat.track.mark(agent);
+  });
+  return [heat];
+}
+
 /** What each agent counts, and what it so adds to the value of the whole. */
 export function creditStrips(shown) {
   const { episode } = shown;
@@ -44,6 +68,20 @@ export function creditStrips(shown) {
     describe: "Heat map: weight times Q of every agent over time",
   });
   return [weights, parts];
+}
+
+/** How much an agent's falling short of its best action counts, in a mixer that weighs advantages. */
+export function importanceStrips(shown) {
+  const { importance } = shown.episode.joint;
+  if (!importance) return [];
+  const agents = shown.episode.agents.length;
+  const strip = agentStrip(shown, {
+    title: "Importance of each agent",
+    note: "λ: of how much an action is worse than the agent's best one, so many times counts in Q_tot",
+    value: (agent, step) => importance.data[step * agents + agent],
+    describe: "Heat map: the importance of every agent's advantage over time",
+  });
+  return [strip];
 }
 
 /** What each head looks at. */
