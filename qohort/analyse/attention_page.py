@@ -110,6 +110,7 @@ def numbers(summary: Summary) -> dict[str, Any]:
             "run": str(item.subject.run),
             "seed": item.subject.seed,
             "step": item.subject.step,
+            "which": item.subject.which,
             "moments": item.played.moments,
             "scores": item.played.scores,
             "heads": (order + 1).tolist(),
@@ -158,14 +159,14 @@ def _played(summary: Summary) -> str:
         [
             f"`{item.subject.run}`",
             str(item.subject.seed),
-            f"{item.subject.step:,}",
+            item.subject.age,
             str(len(np.unique(item.played.episode))),
             str(item.played.moments),
             *(f"{value:.3g}" for value in item.played.scores.values()),
         ]
         for item in summary.found
     ]
-    return grid(["run", "seed", "step", "episodes", "moments", *summary.found[0].played.scores], rows)
+    return grid(["run", "seed", "steps", "episodes", "moments", *summary.found[0].played.scores], rows)
 
 
 def _uneven(summary: Summary) -> str:

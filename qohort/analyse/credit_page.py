@@ -80,6 +80,7 @@ def numbers(found: Sequence[Credit], how: Replays) -> dict[str, Any]:
             "run": str(item.subject.run),
             "seed": item.subject.seed,
             "step": item.subject.step,
+            "which": item.subject.which,
             "scores": item.played.scores,
             "exact": item.exact,
             "reliability": item.reliability,
@@ -155,14 +156,14 @@ def _by_seed(found: Sequence[Credit]) -> str:
         [
             f"`{item.subject.run}`",
             str(item.subject.seed),
-            f"{item.subject.step:,}",
+            item.subject.age,
             str(item.played.moments),
             "exact" if item.exact else f"{item.reliability:.2f}",
             *(f"{item.ranks[name][0]:.2f}" for name in MEASURES),
         ]
         for item in found
     ]
-    return grid(["run", "seed", "step", "moments", "halves agree", *MEASURES], rows)
+    return grid(["run", "seed", "steps", "moments", "halves agree", *MEASURES], rows)
 
 
 def _table(found: Sequence[Credit]) -> str:

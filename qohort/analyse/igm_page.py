@@ -80,6 +80,7 @@ def numbers(audits: Sequence[Audit]) -> dict[str, Any]:
                 "run": str(item.subject.run),
                 "seed": item.subject.seed,
                 "step": item.subject.step,
+                "which": item.subject.which,
                 "scores": item.played.scores,
                 "moments": len(item.gap),
                 "enumerated": int(item.enumerated.sum()),
@@ -174,7 +175,7 @@ def _by_seed(audits: Sequence[Audit]) -> str:
             [
                 f"`{item.subject.run}`",
                 str(item.subject.seed),
-                f"{item.subject.step:,}",
+                item.subject.age,
                 str(len(item.gap)),
                 str(int(item.enumerated.sum())),
                 f"{100 * broken / len(item.gap):.1f} % [{100 * low:.1f}, {100 * high:.1f}]",
@@ -183,7 +184,7 @@ def _by_seed(audits: Sequence[Audit]) -> str:
                 f"{100 * (item.gradients[alive] < 0).mean():.1f} %",
             ]
         )
-    header = ["run", "seed", "step", "moments", "enumerated", "violated", "greatest gap", "least dQ_tot/dQ", "negative"]
+    header = ["run", "seed", "steps", "moments", "enumerated", "violated", "greatest gap", "least dQ_tot/dQ", "negative"]
     return grid(header, rows)
 
 

@@ -27,7 +27,9 @@ class Subject:
     run: Path
     seed: int
     step: int
-    """Of the checkpoint; the best team is of this step or of an earlier one."""
+    """How far the run was."""
+    which: Which = "best"
+    """The team with the best evaluation so far, or that of this step."""
     name: str
     """The method's."""
     world: str
@@ -40,6 +42,11 @@ class Subject:
     def label(self) -> str:
         """What figures and tables call it."""
         return f"seed {self.seed}"
+
+    @property
+    def age(self) -> str:
+        """Which team of the run it is, for a table."""
+        return f"best of {self.step:,}" if self.which == "best" else f"{self.step:,}"
 
     def untrained(self, count: int) -> AbstractMixer:
         """Mixers as they are drawn before training, all arrays with a first axis of mixers: a null model."""
@@ -119,6 +126,7 @@ def _subject(run: Path, seed: int, which: Which, env: AbstractEnv | None, classe
         run=run,
         seed=seed,
         step=int(counters["step"]),
+        which=which,
         name=config.name,
         world=config.world,
         env=world,
