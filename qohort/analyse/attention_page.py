@@ -235,7 +235,7 @@ def _beyond(summary: Summary) -> list[tuple[str, Any, float]]:
 
 _METHODS = f"""## How the numbers are made
 
-All greedy episodes of a seed, moment by moment, with the mixer of its newest checkpoint. **Rank correlation**:
+All greedy episodes of a seed, moment by moment, with the mixer of the same team. **Rank correlation**:
 Spearman's, in each moment among the living, averaged over the moments in which both have an order. **Within kinds**:
 the same among the living of one kind. **Intervals**: Student's, 95 %, over seeds. **Exchanged keys**: {EXCHANGES}
 times, the living of each episode exchange their λ for the whole episode; a correlation is beyond them if it is greater

@@ -210,7 +210,7 @@ def _listed(listed: Sequence[tuple[Audit, int]], *, watchable: bool) -> str:
 
 _METHODS = """## How the numbers are made
 
-Evenly spaced distinct moments of episodes of each seed, with the mixer of its newest checkpoint. **Violated**: some
+Evenly spaced distinct moments of episodes of each seed, with the mixer of the same team. **Violated**: some
 available joint action has a greater Q_tot than the greedy one, by more than rounding; the interval is Wilson's, 95 %,
 as if moments were independent, which those of one episode are not. **Enumerated**: every available joint action was
 asked; elsewhere hill climbing from 32 starts was made, so violations may be missed but none is invented.
