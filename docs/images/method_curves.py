@@ -1,0 +1,77 @@
+"""The curve of each method's page: `python docs/images/method_curves.py REPORT.json [FOLDER]`. Needs the extra `plots`.
+
+REPORT.json is what `qohort report` wrote of all methods on one world.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from qohort.report.figures import FAINT, MUTED, dress, footnote, looks, save, short, styled
+
+PAGES = {
+    "coma": ("coma",),
+    "maac": ("maac",),
+    "monotone": ("monotone", "qmix"),
+    "ppo": ("mappo", "ippo"),
+    "qatten": ("qatten", "qlinear"),
+    "qmix": ("qmix",),
+    "qplex": ("qplex", "qplex-qatten"),
+    "qtran": ("qtran", "qtran-alt"),
+    "replay-free": ("pqn-qatten", "pqn-qplex", "pqn-qmix", "pqn-vdn", "pqn-iql"),
+    "tarmac": ("tarmac",),
+    "vdn": ("vdn", "iql"),
+    "weighted-qmix": ("ow-qmix", "cw-qmix"),
+}
+"""The methods of each page."""
+
+
+def main(report: Path, folder: Path) -> None:
+    """Draw a picture for each page of which all methods are there."""
+    cells = {cell["algorithm"]: cell for cell in json.loads(report.read_text())["cells"]}
+    for page, methods in PAGES.items():
+        absent = [method for method in methods if method not in cells]
+        if absent:
+            print(f"{page}: not drawn, {report} has no {', '.join(absent)}")
+            continue
+        path = folder / f"curve-{page}.png"
+        draw(cells, methods, path)
+        print(path)
+
+
+def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
+    """The page's methods in colours, the others faint behind them."""
+    from matplotlib.figure import Figure
+
+    with styled(11):
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.subplots()
+        dress(axes, rates=True)
+        for name, cell in cells.items():
+            if name not in methods:
+                curve = cell["curves"]["steps"]
+                axes.plot(curve["grid"], curve["band"]["value"], color=FAINT, linewidth=1.2)
+        for name, look in looks(methods).items():
+            curve = cells[name]["curves"]["steps"]
+            grid, band = curve["grid"], curve["band"]
+            seeds = len(cells[name]["score"]["seeds"])
+            axes.plot(
+                grid, band["value"], color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=4,
+                label=f"{name}, {seeds} seeds" if seeds > 1 else f"{name}, 1 seed",
+            )  # fmt: skip
+            if seeds > 1:
+                axes.fill_between(grid, band["low"], band["high"], color=look.colour, alpha=0.15, linewidth=0)
+        axes.xaxis.set_major_formatter(lambda value, _: short(value))
+        axes.set_xlabel("environment steps")
+        axes.set_ylabel("win rate")
+        axes.legend(frameon=False, fontsize=10, loc="lower right", labelcolor=MUTED)
+        world = cells[methods[0]]["world"]
+        footnote(
+            figure, f"{world}: greedy evaluations; interquartile mean and 95 % interval. Faint: all other methods."
+        )
+        save(figure, [path])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parent))
