@@ -184,7 +184,17 @@ def _by_seed(audits: Sequence[Audit]) -> str:
                 f"{100 * (item.gradients[alive] < 0).mean():.1f} %",
             ]
         )
-    header = ["run", "seed", "steps", "moments", "enumerated", "violated", "greatest gap", "least dQ_tot/dQ", "negative"]
+    header = [
+        "run",
+        "seed",
+        "steps",
+        "moments",
+        "enumerated",
+        "violated",
+        "greatest gap",
+        "least dQ_tot/dQ",
+        "negative",
+    ]
     return grid(header, rows)
 
 
