@@ -62,14 +62,14 @@ def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
             )  # fmt: skip
             if seeds > 1:
                 axes.fill_between(grid, band["low"], band["high"], color=look.colour, alpha=0.15, linewidth=0)
+        end = max(cells[name]["curves"]["steps"]["grid"][-1] for name in methods)
+        axes.set_xlim(-0.02 * end, 1.03 * end)
         axes.xaxis.set_major_formatter(lambda value, _: short(value))
         axes.set_xlabel("environment steps")
         axes.set_ylabel("win rate")
         axes.legend(frameon=False, fontsize=10, loc="lower right", labelcolor=MUTED)
         world = cells[methods[0]]["world"]
-        footnote(
-            figure, f"{world}: greedy evaluations; interquartile mean and 95 % interval. Faint: all other methods."
-        )
+        footnote(figure, f"{world}: greedy evaluations, interquartile mean, 95 % interval. Faint: other methods.")
         save(figure, [path])
 
 
