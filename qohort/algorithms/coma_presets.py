@@ -10,6 +10,9 @@ from qohort.networks.counterfactual import CounterfactualCritic
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.fresh import Fresh
 
+BATTLES = {"steps": 1_024_000, "chunk": 20, "eval_every": 51_200, "eval_episodes": 128}
+"""How long `fast` trains on battles: on 3m it still gains after half of this."""
+
 
 def paper(world: str = "") -> Preset:
     """The paper's settings, as far as it gives them; PyMARL's where it does not."""
@@ -49,16 +52,16 @@ def fast(world: str = "") -> Preset:
             published.algorithm,
             team=FeedForward() if world.startswith("games/") else published.algorithm.team,
             environments=32,
-            feed=Fresh(length=16),
+            feed=Fresh(length=20),
             optimiser=adam,
             critic_optimiser=adam,
             epsilon=LinearSchedule(start=0.5, end=0.01, steps=50_000),
             mask_before_softmax=True,
             entropy=0.01,
         ),
-        source="Qohort, for two processor cores: Adam 1e-3, stretches of 16 steps of 32 environments, unavailable "
+        source="Qohort, for two processor cores: Adam 1e-3, stretches of 20 steps of 32 environments, unavailable "
         "actions left out of the softmax, entropy 0.01, ε over 50,000 steps.",
-        run={"steps": 102_400, "chunk": 16, "eval_every": 10_240},
+        run=BATTLES if world.startswith("battle/") else {"steps": 102_400, "chunk": 20, "eval_every": 10_240},
     )
 
 

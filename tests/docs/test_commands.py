@@ -66,6 +66,7 @@ def test_a_command_is_understood(command, capsys):
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("study ")])
 def test_a_study_can_be_made(command, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")  # the readers' folder is the repository
     from qohort.cli.study import main
 
     assert main([*shlex.split(command)[1:], "--dry-run"]) == 0
