@@ -55,7 +55,7 @@ def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
         for name, look in looks(methods).items():
             curve = cells[name]["curves"]["steps"]
             grid, band = curve["grid"], curve["band"]
-            seeds = len(cells[name]["score"]["seeds"])
+            seeds = len(cells[name]["seeds_planned"])
             axes.plot(
                 grid, band["value"], color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=4,
                 label=f"{name}, {seeds} seeds" if seeds > 1 else f"{name}, 1 seed",
