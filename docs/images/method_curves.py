@@ -56,10 +56,8 @@ def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
             curve = cells[name]["curves"]["steps"]
             grid, band = curve["grid"], curve["band"]
             seeds = len(cells[name]["seeds_planned"])
-            axes.plot(
-                grid, band["value"], color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=4,
-                label=f"{name}, {seeds} seeds" if seeds > 1 else f"{name}, 1 seed",
-            )  # fmt: skip
+            label = f"{name}, {seeds} seeds" if seeds > 1 else f"{name}, 1 seed"
+            axes.plot(grid, band["value"], color=look.colour, linestyle=look.dashes, linewidth=2.25, label=label)
             if seeds > 1:
                 axes.fill_between(grid, band["low"], band["high"], color=look.colour, alpha=0.15, linewidth=0)
         end = max(cells[name]["curves"]["steps"]["grid"][-1] for name in methods)
@@ -67,7 +65,7 @@ def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: short(value))
         axes.set_xlabel("environment steps")
         axes.set_ylabel("win rate")
-        axes.legend(frameon=False, fontsize=10, loc="lower right", labelcolor=MUTED)
+        figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=3, labelcolor=MUTED)
         world = cells[methods[0]]["world"]
         footnote(figure, f"{world}: greedy evaluations, interquartile mean, 95 % interval. Faint: other methods.")
         save(figure, [path])
