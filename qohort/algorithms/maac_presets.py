@@ -9,7 +9,7 @@ from qohort.networks.feedforward import FeedForward
 from qohort.replay.samplers import Replayed
 
 BATTLES = {"steps": 480_000, "eval_every": 40_000, "eval_episodes": 128}
-"""How long `fast` trains on battles: on 3m it wins nearly always from 280,000 steps on."""
+"""How long `fast` trains on battles: on 3m it wins most battles from 200,000 steps on."""
 
 
 def paper(world: str = "") -> Preset:
