@@ -28,25 +28,20 @@ export function choiceStrip({ episode, clock, chosen }) {
 }
 
 /** How much of every agent's message the chosen one hears; none where nobody speaks. */
-export function heardStrips({ episode, clock, chosen }) {
+export function heardStrips(shown) {
+  const { episode, chosen } = shown;
   const { heard, agents } = episode;
   if (!heard) return [];
-  const heat = new Heat({
+  const heat = agentStrip(shown, {
     title: "",
-    note: "Shares of its attention, from none (faint) to all (full); the heard message counts in its next step. Strokes: who is out.",
-    rows: agents,
-    steps: episode.length,
-    clock,
+    note: "Shares of its attention; what is heard in a step counts in the next one",
     value: (sender, step) => heard.data[(step * agents.length + chosen.value) * agents.length + sender],
-    range: () => [0, 1],
-    out: (sender, step) => !isAlive(episode, sender, step),
-    pick: (agent) => chosen.set(agent),
+    range: [0, 1],
     describe: "Heat map: how much the chosen agent hears of every agent over time",
   });
   chosen.watch((agent) => {
     heat.track.title.textContent = `Whom ${agents[agent]} hears`;
     heat.renew();
-    heat.track.mark(agent);
   });
   return [heat];
 }
