@@ -171,7 +171,8 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     led_away = (focus >= 0) & ((x - anchor_x) ** 2 + (y - anchor_y) ** 2 > physics.leash**2)
     keeps = free & (focus >= 0) & pick(state.alive, focus) & ~led_away
     at_war = keeps
-    reach = jnp.maximum(stats.range[a:], physics.scan)[:, None] + stats.radius[a:, None] + stats.radius[None, :a]
+    sight = jnp.maximum(jnp.maximum(stats.range[a:], stats.scan[a:]), physics.scan)
+    reach = sight[:, None] + stats.radius[a:, None] + stats.radius[None, :a]
     turn = now % physics.scan_period
     looking = targeting.in_turn((x, y, reach, arena.theirs), turn, physics.scan_period)
     seen = targeting.scan(

@@ -66,7 +66,7 @@ class Battle(AbstractEnv):
         terrain: Terrain,
         flags: Flags,
         physics: Physics,
-        data: Data = "liberty",
+        data: Data = "smac",
         opponent: AbstractOpponent | None = None,
     ) -> None:
         """Set the scene.

@@ -29,7 +29,7 @@ def battle(
     map: str = "",  # noqa: A002  (SMAC's word for it)
     *,
     scenario: Scenario | str | pathlib.Path | None = None,
-    data: Data = "liberty",
+    data: Data = "smac",
     layer: Layer = "engine",
     terrain: Terrain | None = None,
     opponent: AbstractOpponent | None = None,
@@ -40,7 +40,7 @@ def battle(
     Args:
         map: one of SMAC's maps or SMACv2's scenarios; see `qohort list maps`.
         scenario: one of your own instead, or a JSON file that holds it.
-        data: the table of units, `liberty` (what SMAC plays) or `lotv`.
+        data: the table of units: `smac` (what SMAC plays), `liberty` or `lotv`.
         layer: which of the map's grids says where one can walk; see `terrain.named`.
         terrain: other ground than the scenario's.
         opponent: who commands the enemies, instead of whoever carries out the scenario's plan.

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from qohort.envs.battle.scenario import Group, Point
-from qohort.envs.battle.units import LIBERTY, Kind
+from qohort.envs.battle.units import SMAC, Kind
 from qohort.errors import QohortError
 
 GAP = 0.0625
@@ -38,7 +38,7 @@ def formations(
     x, y, size, air = (np.zeros(0) for _ in range(4))
     sides = [(group, 1.0) for group in allies] + [(group, -1.0) for group in enemies]
     for group, side in sides:
-        unit = LIBERTY[group.kind]
+        unit = SMAC[group.kind]
         room = unit.separation + GAP / 2 + np.sqrt(2.0) * spread
         places = side * _lattice(2 * room / FINENESS, reach=float(max(walkable.shape))) + np.array(group.at)
         places = places[_inside(places, walkable, flies=unit.air)]
@@ -60,7 +60,7 @@ def formations(
 
 def fits(kind: Kind, at: Point, walkable: Bool[np.ndarray, "W H"]) -> bool:
     """Whether a unit can be at a point."""
-    return bool(_inside(np.array([at]), walkable, flies=LIBERTY[kind].air)[0])
+    return bool(_inside(np.array([at]), walkable, flies=SMAC[kind].air)[0])
 
 
 def spiral(count: int) -> Float[np.ndarray, "n 2"]:

@@ -14,7 +14,7 @@ from qohort.envs.battle.landscape import bounds, landscape
 from qohort.envs.battle.scenario import AttackMove, Hold, Hunt, Point, Scenario
 from qohort.envs.battle.spawn import spawn
 from qohort.envs.battle.terrain import Terrain
-from qohort.envs.battle.units import LIBERTY, Kind
+from qohort.envs.battle.units import SMAC, Kind
 from qohort.envs.battle.validation import checked
 from qohort.scene import Circles, Labels, Layer, Lines, Scene, Tone
 
@@ -48,7 +48,7 @@ def preview(battle: str | Scenario, *, seed: int = 0) -> Scene:
             *landscape(ground),
             *_intent(scenario, route),
             _units(kinds, places, scenario.n_allies),
-            *_labels(scenario, ground, places, np.array([LIBERTY[Kind(kind)].radius for kind in kinds]), route),
+            *_labels(scenario, ground, places, np.array([SMAC[Kind(kind)].radius for kind in kinds]), route),
         ),
         bounds=bounds(ground),
         note=note(scenario),
@@ -76,11 +76,11 @@ def note(scenario: Scenario) -> str:
 
 
 def _units(kinds: Int[np.ndarray, " n"], places: Path, n_allies: int) -> Circles:
-    fliers_last = np.argsort([LIBERTY[Kind(kind)].air for kind in kinds], kind="stable")
+    fliers_last = np.argsort([SMAC[Kind(kind)].air for kind in kinds], kind="stable")
     kinds, places = kinds[fliers_last], places[fliers_last]
     return Circles(
         places,
-        [LIBERTY[Kind(kind)].radius for kind in kinds],
+        [SMAC[Kind(kind)].radius for kind in kinds],
         fill=np.where(fliers_last < n_allies, Tone.OURS, Tone.THEIRS),
         sides=[SIDES[Kind(kind)] for kind in kinds],
     )

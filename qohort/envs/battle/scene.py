@@ -15,7 +15,7 @@ from qohort.envs.battle.healing import MOST_ENERGY
 from qohort.envs.battle.landscape import RIM
 from qohort.envs.battle.scenario import Group, Scenario
 from qohort.envs.battle.state import Snapshot
-from qohort.envs.battle.units import LIBERTY, Kind, Stats
+from qohort.envs.battle.units import SMAC, Kind, Stats
 from qohort.scene import Circles, Labels, Layer, Lines, Rectangles, Scene, Tone
 
 FEW = 3
@@ -103,7 +103,7 @@ def note(scenario: Scenario) -> str:
 
 
 def _shielded(kinds: tuple[Kind, ...]) -> bool:
-    return any(LIBERTY[kind].shield for kind in kinds)
+    return any(SMAC[kind].shield for kind in kinds)
 
 
 def _graves(at: Float[Array, "n 2"], tone: Int[np.ndarray, " n"], dead: Bool[Array, " n"]) -> Lines:
@@ -192,7 +192,7 @@ def _units(
 def _size(groups: tuple[Group, ...], possible: tuple[Kind, ...]) -> float:
     """Of letters that fit on the smallest kind."""
     kinds = [group.kind for group in groups] or possible
-    return min(LIBERTY[kind].radius * (0.95 if emblems.SIDES[kind] == 3 else 1.25) for kind in kinds)
+    return min(SMAC[kind].radius * (0.95 if emblems.SIDES[kind] == 3 else 1.25) for kind in kinds)
 
 
 def _bars(

@@ -14,7 +14,7 @@ from qohort.envs.battle.formation import GAP, formations, spiral
 from qohort.envs.battle.scenario import RandomTeams, Scenario
 from qohort.envs.battle.starts import GROUPS, Points, drawn_team, mirrored_points, surrounded_points
 from qohort.envs.battle.terrain import Terrain
-from qohort.envs.battle.units import LIBERTY
+from qohort.envs.battle.units import SMAC
 from qohort.errors import QohortError
 
 PUSHES = 4
@@ -56,7 +56,7 @@ def spawn(scenario: Scenario, terrain: Terrain, *, spread: float = 0.0) -> Abstr
         kind=jnp.asarray(kinds, jnp.int32),
         x=jnp.asarray(x, jnp.float32),
         y=jnp.asarray(y, jnp.float32),
-        flies=jnp.asarray([LIBERTY[kind].air for kind in kinds]),
+        flies=jnp.asarray([SMAC[kind].air for kind in kinds]),
         ground=ground,
         spread=float(spread),
     )
@@ -151,8 +151,8 @@ class RandomSpawn(AbstractSpawn):
             weights=jnp.asarray(teams.weights, jnp.float32),
             alone=jnp.asarray([kind in teams.never_alone for kind in teams.kinds]),
             table=jnp.asarray(teams.kinds, jnp.int32),
-            separation=jnp.asarray([LIBERTY[kind].separation for kind in teams.kinds], jnp.float32),
-            flies=jnp.asarray([LIBERTY[kind].air for kind in teams.kinds]),
+            separation=jnp.asarray([SMAC[kind].separation for kind in teams.kinds], jnp.float32),
+            flies=jnp.asarray([SMAC[kind].air for kind in teams.kinds]),
             places=jnp.asarray(spiral(max(teams.allies, teams.enemies)), jnp.float32),
             ground=ground,
             allies=teams.allies,
