@@ -226,11 +226,11 @@ def test_moves_need_ground_half_a_move_away():
 
 
 def test_cooldowns_are_parts_of_what_was_measured():
-    kinds, ready = [STALKER, Kind.HYDRALISK], [25.04, 15.28]
+    kinds, ready = [STALKER, Kind.HYDRALISK], [31.92, 15.2]
     moment = snapshots([*kinds[::-1], MARINE], [9, 10, 11], [9] * 3, [80] * 3, cooldown=[*ready[::-1], 0],
                        last_action=[1, 1])  # fmt: skip
     measured = see(fixed_face(kinds, [MARINE]), moment).units[:, 1]
-    np.testing.assert_allclose(measured, [1.528, 25.04 / 35], rtol=1e-6)
+    np.testing.assert_allclose(measured, [1.52, 31.92 / 35], rtol=1e-6)
     longest = see(fixed_face(kinds, [MARINE], Flags(measured_cooldowns=False)), moment).units[:, 1]
     np.testing.assert_allclose(longest, [1, 1], rtol=1e-6)
 

@@ -9,7 +9,7 @@ import pytest
 
 from qohort.envs.battle.orders import NOBODY, Order
 from qohort.envs.battle.scenario import AttackMove, Hold, Hunt
-from qohort.envs.battle.units import LIBERTY, Kind
+from qohort.envs.battle.units import LIBERTY, SMAC, Kind
 from tests.envs.battle.skirmish import MIDDLE, STOP, Skirmish, attack, move
 
 MARINE, MARAUDER, MEDIVAC, STALKER, ZEALOT, COLOSSUS, ZERGLING, BANELING, HYDRALISK, SPINE = Kind
@@ -60,9 +60,21 @@ def test_scan_is_how_far_units_look():
         assert (film.focus[-1, 1] == 0) == (scan == 9)
 
 
-@pytest.mark.parametrize(("data", "first"), [("liberty", 0), ("lotv", 1)])
+@pytest.mark.parametrize(
+    ("enemy", "sees"),
+    [(ZEALOT, 5.0), (MARINE, 5.5), (HYDRALISK, 5.5), (MARAUDER, 6.5), (STALKER, 6.5), (COLOSSUS, 7.5), (SPINE, 7.0)],
+    ids=lambda value: value.label if isinstance(value, Kind) else "",
+)
+def test_with_multiplayer_data_units_look_half_a_cell_farther_than_they_shoot(enemy, sees):
+    radii = SMAC[enemy].radius + SMAC[MARINE].radius
+    for beyond in (-0.05, 0.05):
+        fight = watch(enemy, (MARINE, sees + radii + beyond, 0.0), data="smac")
+        assert (fight.play(1).focus[-1, 1] == 0) == (beyond < 0)
+
+
+@pytest.mark.parametrize(("data", "first"), [("smac", 0), ("liberty", 0), ("lotv", 1)])
 def test_those_who_could_harm_come_first(data, first):
-    # In Wings of Liberty Medivacs count as a threat, in Legacy of the Void they do not.
+    # In the base data, of which the maps' Medivacs are copies, they count as a threat; in multiplayer's they do not.
     film = watch(MARINE, (MEDIVAC, 2.0, 0.0), (MARINE, 0.0, 4.0), data=data).play(1)
     assert film.focus[-1, 2] == first
 

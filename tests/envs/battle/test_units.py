@@ -1,4 +1,4 @@
-"""The tables of units against the fact sheet's numbers, worked out in cells and ticks by hand."""
+"""The tables of units against the game's data, worked out in cells and ticks by hand."""
 
 import dataclasses
 import math
@@ -52,17 +52,18 @@ ATTRIBUTES = {
 }
 
 
+@pytest.mark.parametrize("data", ["smac", "liberty"])
 @pytest.mark.parametrize("kind", BODIES, ids=lambda kind: kind.label)
-def test_bodies(kind):
+def test_bodies(kind, data):
     names = ("health", "shield", "armour", "radius", "separation", "sight", "speed")
-    stats = table()
+    stats = table(data)
     np.testing.assert_allclose([float(getattr(stats, name)[kind]) for name in names], BODIES[kind], rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", WEAPONS, ids=lambda kind: kind.label)
 def test_weapons(kind):
     names = ("damage", "bonus", "strikes", "period", "range", "damage_point", "missile", "slop")
-    stats = table()
+    stats = table("liberty")
     np.testing.assert_allclose([float(getattr(stats, name)[kind]) for name in names], WEAPONS[kind], rtol=1e-6)
 
 
@@ -92,21 +93,27 @@ def test_zerg_regenerate():
     assert not np.delete(each, zerg).any()
 
 
-LOTV_DIFFERS = {
-    MEDIVAC: {"speed": 2.5 / 16, "acceleration": 2.25 / 256, "threatens": False},
-    STALKER: {"damage": 13, "bonus": 5, "period": 29.92},
-    COLOSSUS: {"damage": 10, "bonus": 5, "period": 24.0, "range": 7},
-    HYDRALISK: {"health": 90, "period": 13.2},
+WEAPONS_DIFFER = {
+    MARINE: {"scan": 5.5},
+    MARAUDER: {"scan": 6.5},
+    STALKER: {"damage": 13, "bonus": 5, "period": 29.92, "scan": 6.5},
+    COLOSSUS: {"damage": 10, "bonus": 5, "period": 24.0, "range": 7, "scan": 7.5},
+    HYDRALISK: {"period": 13.2, "scan": 5.5},
     SPINE: {"period": 29.6},
+}
+BODIES_DIFFER = {
+    MEDIVAC: {"speed": 2.5 / 16, "acceleration": 2.25 / 256, "threatens": False},
+    HYDRALISK: {"health": 90},
 }
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.label)
-def test_lotv_differs_in_these_numbers_only(kind):
-    liberty, lotv, differs = table("liberty"), table("lotv"), LOTV_DIFFERS.get(kind, {})
-    for field in dataclasses.fields(lotv):
-        value = differs.get(field.name, getattr(liberty, field.name)[kind])
-        assert float(getattr(lotv, field.name)[kind]) == pytest.approx(float(value), rel=1e-6), field.name
+def test_what_the_tables_have_else_than_the_base_data(kind):
+    liberty, weapons, bodies = table("liberty"), WEAPONS_DIFFER.get(kind, {}), BODIES_DIFFER.get(kind, {})
+    for stats, differs in ((table("smac"), weapons), (table("lotv"), weapons | bodies)):
+        for field in dataclasses.fields(stats):
+            value = differs.get(field.name, getattr(liberty, field.name)[kind])
+            assert float(getattr(stats, field.name)[kind]) == pytest.approx(float(value), rel=1e-6), field.name
 
 
 def test_bonuses_are_against_light_or_against_armoured():
