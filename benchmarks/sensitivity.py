@@ -33,7 +33,7 @@ RANGES: dict[str, tuple[Any, ...]] = {
     "help_radius": (0.0, 2.0, 6.0),
     "help_period": (8.0, 64.0),
     "leash": (10.0, 40.0),
-    "chases_nearest": (False,),
+    "follows": ("none", "all"),
     "turns_on_attackers": (False,),
     "arrival": (0.1, 0.5),
     "splash_reaches_edges": (False,),
@@ -43,6 +43,7 @@ RANGES: dict[str, tuple[Any, ...]] = {
     "push": (0.5,),
     "sidestep": (0.5, 0.0),
     "layer": ("plateau", "walk"),
+    "data": ("liberty", "lotv"),
 }
 """The other values that are tried for each option."""
 

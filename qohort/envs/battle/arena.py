@@ -6,6 +6,7 @@ fidelity says why. `Arena` gathers what the mechanics read, so that each of them
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -16,6 +17,7 @@ from qohort.envs.battle.terrain import Terrain
 from qohort.envs.battle.units import Kind, Stats, stats_of
 from qohort.errors import QohortError
 
+Follows = Literal["unreached", "none", "all"]
 FAR = 1e3
 """Farther than anything on a map."""
 
@@ -36,8 +38,9 @@ class Physics:
     """The least time between two calls of a unit."""
     leash: float = 21.0
     """How far a unit follows a target which it chose itself."""
-    chases_nearest: bool = True
-    """Whether a unit whose chosen target is out of range takes the nearest instead; else it is faithful."""
+    follows: Follows = "unreached"
+    """Which targets out of range a unit follows while others are near: those it has not come to attack yet, or `none`
+    (it takes the nearest), or `all`."""
     turns_on_attackers: bool = True
     """Whether a unit that still has to walk to its target answers attacks and calls for help, as idle ones do."""
     arrival: float = 0.25
@@ -58,6 +61,8 @@ class Physics:
     def __post_init__(self) -> None:
         if not self.jitter[0] <= self.jitter[1]:
             raise QohortError(f"`jitter` is {self.jitter}; its first number must not exceed the second.")
+        if self.follows not in get_args(Follows):
+            raise QohortError(f"`follows` is {self.follows!r}; it can be {', '.join(map(repr, get_args(Follows)))}.")
         if self.scan_period not in (1, 2, 4, 8):
             raise QohortError(f"`scan_period` is {self.scan_period}; it can be 1, 2, 4 or 8, which divide a step.")
         for name in ("scan", "help_radius", "help_period", "leash", "arrival", "head_start", "spread", "sidestep"):

@@ -182,7 +182,7 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
     heard = jnp.where(state.attacker >= 0, state.attacker, alarm)
     away = out_of_range(arena, state)
     answers = away & ~stats.structure[a:] & (heard >= 0) & physics.turns_on_attackers
-    changes = away & (seen >= 0) & physics.chases_nearest
+    changes = away & (seen >= 0) & given_up(arena, state)
     found = jnp.where((seen < 0) | (keeps & answers), heard, seen)
     keeps = keeps & ~(changes | answers | (away & stats.structure[a:]))
     takes = free & ~keeps & ~led_away & (found >= 0) & (stats.damage[a:] > 0)
@@ -207,6 +207,18 @@ def choose(arena: Arena, state: BattleState, now: Int[Array, ""], alarm: Int[Arr
         anchor_y=jnp.concatenate([state.anchor_y[:a], jnp.where(sets_out, y, anchor_y)]),
         orders=side_by_side(part(orders, slice(None, a)), after),
     )
+
+
+def given_up(arena: Arena, state: BattleState) -> Bool[Array, "e ..."]:
+    """Which enemies would let a target go that is out of range; one has been reached while the weapon cools down."""
+    reached = state.cooldown[arena.n_allies :] > 0
+    match arena.physics.follows:
+        case "unreached":
+            return reached
+        case "none":
+            return jnp.ones_like(reached)
+        case "all":
+            return jnp.zeros_like(reached)
 
 
 def out_of_range(arena: Arena, state: BattleState) -> Bool[Array, "e ..."]:

@@ -102,14 +102,24 @@ def test_a_target_is_kept_until_it_is_dead():
     assert film.focus[4, 2] == 1
 
 
-@pytest.mark.parametrize("chases_nearest", [False, True])
-def test_whether_a_target_out_of_range_is_still_kept(chases_nearest):
+@pytest.mark.parametrize(("follows", "drops"), [("unreached", True), ("none", True), ("all", False)])
+def test_whether_a_target_that_leaves_range_is_kept(follows, drops):
     # The first target walks away; the other stands there.
-    fight = watch(MARINE, (MARINE, 3.0, 0.0), (SPINE, 0.0, 4.0), chases_nearest=chases_nearest)
+    fight = watch(MARINE, (MARINE, 3.0, 0.0), (SPINE, 0.0, 4.0), follows=follows)
     fight = immortal(fight, 0, 1)
     film = fight.play(6, {0: move(MIDDLE + 30, MIDDLE)})
     assert film.focus[5, 2] == 0
-    assert (film.focus[-1, 2] == 1) == chases_nearest
+    assert (film.focus[-1, 2] == 1) == drops
+
+
+@pytest.mark.parametrize(("follows", "turns"), [("unreached", False), ("none", True), ("all", False)])
+def test_whether_a_target_that_was_not_reached_yet_is_followed_past_others(follows, turns):
+    # The Zealot chooses the Marine in the east; on its way another comes nearer.
+    fight = watch(ZEALOT, (MARINE, 5.0, 0.0), (MARINE, 0.0, 9.0), follows=follows)
+    fight = immortal(fight, 0, 1)
+    assert fight.play(1).focus[-1, 2] == 0
+    put(fight, 1, float(fight.state.x[2]), MIDDLE + 2.0)
+    assert (fight.play(1).focus[-1, 2] == 1) == turns
 
 
 def test_who_cannot_walk_forgets_a_target_out_of_range():
