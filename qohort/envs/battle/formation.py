@@ -1,8 +1,8 @@
 """How the units of a group stand around the point where they are created.
 
 The game's pattern is not known. Here each unit takes the free place nearest to the point, one after the other, which
-fills a disc; equal units end up in a honeycomb. Enemies look at their point from the other side, so that equal armies
-mirror each other.
+fills a disc; equal units end up in a honeycomb. Who owns a unit makes no difference: equal armies stand alike, and do
+not mirror each other.
 """
 
 import functools
@@ -36,11 +36,10 @@ def formations(
             do not overlap.
     """
     x, y, size, air = (np.zeros(0) for _ in range(4))
-    sides = [(group, 1.0) for group in allies] + [(group, -1.0) for group in enemies]
-    for group, side in sides:
+    for group in (*allies, *enemies):
         unit = SMAC[group.kind]
         room = unit.separation + GAP / 2 + np.sqrt(2.0) * spread
-        places = side * _lattice(2 * room / FINENESS, reach=float(max(walkable.shape))) + np.array(group.at)
+        places = _lattice(2 * room / FINENESS, reach=float(max(walkable.shape))) + np.array(group.at)
         places = places[_inside(places, walkable, flies=unit.air)]
         clear = np.ones(len(places), bool)
         for other in np.flatnonzero(air == unit.air):

@@ -32,10 +32,20 @@ def _marines():
     return battle("3m", head_start=0.0)
 
 
+def _mirrored(env, state):
+    """The same with enemies that stand where the agents would, seen from the other side."""
+    n = env.face.n_allies
+    ours, theirs = jnp.argsort(state.kind[:n]), n + jnp.argsort(state.kind[n:])
+    return dataclasses.replace(
+        state, x=state.x.at[theirs].set(32 - state.x[ours]), y=state.y.at[theirs].set(32 - state.y[ours])
+    )
+
+
 @eqx.filter_jit
 def _first(env, key, nearer=0.0):
     """The first state of a battle, what the enemies are told then, and what their commander remembers."""
     state = env.reset(key)
+    state = _mirrored(env, state) if env.face.n_allies == env.face.n_enemies else state
     enemy = jnp.arange(len(state.x)) >= env.face.n_allies
     state = dataclasses.replace(state, x=state.x - nearer * enemy)
     return state, *env.opponent.command(key, env._arena(state.kind), state)
@@ -95,7 +105,8 @@ def _duels(env, keys):
             state, outcome = env.step(jax.random.fold_in(key, state.step), state, actions)
             return state, targets, outcome.metrics["won"] > 0, outcome.terminated
 
-        first = env.reset(jax.random.fold_in(key, 1 << 16)), no_targets(env.face), jnp.array(False), jnp.array(False)
+        state = _mirrored(env, env.reset(jax.random.fold_in(key, 1 << 16)))
+        first = state, no_targets(env.face), jnp.array(False), jnp.array(False)
         state, _, won, over = jax.lax.while_loop(going, step, first)
         return won, over & ~won & jnp.any(state.alive[env.face.n_allies :])
 

@@ -18,12 +18,12 @@ from qohort.envs.battle.state import BattleState
 
 STEPS = 16
 FROZEN: dict[str, tuple[float, float, float]] = {
-    "3m": (15.917, 15.625, 84.00),
-    "MMM": (16.028, 15.583, 888.69),
-    "1c3s5z": (17.112, 15.798, 1910.00),
-    "so_many_baneling": (14.518, 13.888, 600.00),
-    "2c_vs_64zg": (18.990, 15.656, 2349.77),
-    "6h_vs_8z": (14.703, 9.912, 814.55),
+    "3m": (17.135, 16.736, 87.00),
+    "MMM": (16.123, 16.400, 940.06),
+    "1c3s5z": (15.661, 15.979, 1821.00),
+    "so_many_baneling": (15.241, 13.861, 480.00),
+    "2c_vs_64zg": (19.223, 14.861, 2226.72),
+    "6h_vs_8z": (14.285, 9.742, 828.77),
     "2s_vs_1sc": (14.006, 17.027, 391.66),
 }
 """After some steps of the script's: the mean of the living units' x and y, and all health and shields together."""

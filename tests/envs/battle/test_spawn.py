@@ -52,20 +52,20 @@ def test_units_stand_on_the_ground_and_do_not_touch(name, spread):
     assert (places == places[0]).all() == (spread == 0)
 
 
-def test_three_marines_make_a_triangle_and_their_enemies_the_same_turned_round():
+def test_three_marines_make_a_triangle_and_their_enemies_the_same():
     _, places = appeared(catalogue.named("3m"))
     pitch = 0.75 + GAP
     triangle = np.array([[0, 0], [pitch, 0], [pitch / 2, np.sqrt(0.75) * pitch]])
     np.testing.assert_allclose(places[0, :3], np.array([9, 16]) + triangle, atol=1e-5)
-    np.testing.assert_allclose(places[0, 3:], np.array([23, 16]) - triangle, atol=1e-5)
+    np.testing.assert_allclose(places[0, 3:], np.array([23, 16]) + triangle, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["8m", "25m", "MMM", "2s3z", "3s5z", "1c3s5z", "bane_vs_bane"])
-def test_equal_armies_mirror_each_other(name):
+@pytest.mark.parametrize("name", ["8m", "25m", "MMM", "2s3z", "3s5z", "1c3s5z"])
+def test_equal_armies_stand_alike(name):
     battle = catalogue.named(name)
     _, places = appeared(battle)
     allies, enemies = np.split(places[0], 2)
-    np.testing.assert_allclose(allies + enemies, np.broadcast_to([32, 32], allies.shape), atol=1e-4)
+    np.testing.assert_allclose(enemies - allies, np.broadcast_to([14, 0], allies.shape), atol=1e-4)
 
 
 def test_alone_at_a_point_one_stands_on_it():
