@@ -33,11 +33,10 @@ def _marines():
 
 
 def _mirrored(env, state):
-    """The same with enemies that stand where the agents would, seen from the other side."""
-    n = env.face.n_allies
-    ours, theirs = jnp.argsort(state.kind[:n]), n + jnp.argsort(state.kind[n:])
+    """The same with the enemies turned round, as the agents look from the other side: they stand round (23, 16)."""
+    enemy = jnp.arange(len(state.x)) >= env.face.n_allies
     return dataclasses.replace(
-        state, x=state.x.at[theirs].set(32 - state.x[ours]), y=state.y.at[theirs].set(32 - state.y[ours])
+        state, x=jnp.where(enemy, 46 - state.x, state.x), y=jnp.where(enemy, 32 - state.y, state.y)
     )
 
 
