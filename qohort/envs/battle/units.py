@@ -5,7 +5,7 @@ them. Lengths are in cells of the map, speeds in cells per tick.
 
 SMAC's maps name the base data of Wings of Liberty as all that they need, and carry bodies of units copied from it. The
 weapons are nevertheless those of multiplayer matches in Legacy of the Void, as returns of the game itself show (see
-`benchmarks/spine.py`). The table `smac` is therefore made of both; `liberty` and `lotv` have either pure, at 4.10.
+`benchmarks/siege.py`). The table `smac` is therefore made of both; `liberty` and `lotv` have either pure, at 4.10.
 """
 
 import dataclasses
