@@ -151,7 +151,7 @@ def fast_siege(mixer: AbstractMixerConfig) -> Preset:
     assert isinstance(battle.algorithm, ValueDecomposition)
     return Preset(
         algorithm=dataclasses.replace(battle.algorithm, epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000)),
-        source="Qohort, for battles that are won by turns alone, on two processor cores: as for other battles, but ε over "
+        source="Qohort, for battles that turns win, on two processor cores: as for other battles, but ε over "
         "100,000 steps, and twice as many steps.",
         run={**battle.run, "steps": 1_024_000},
     )
