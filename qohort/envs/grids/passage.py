@@ -120,7 +120,8 @@ class Passage(AbstractEnv):
         board, n_agents = self.board, self.spec.n_agents
         line = np.stack([np.full(board.size, self.wall), np.arange(board.size)[::-1]], axis=1).astype(np.float32)
         door, wall = line[board.size // 2][None], np.delete(line, board.size // 2, axis=0)
-        here = middles(board, snapshot.agents)
+        aside = 0.12 * (np.arange(n_agents) - (n_agents - 1) / 2)  # so that those who share a cell are all seen
+        here = middles(board, snapshot.agents) + jnp.asarray(aside, jnp.float32)[:, None]
         switches = middles(board, jnp.asarray(self.switches))
         opened = self._open(snapshot)
         return Scene(
@@ -128,7 +129,12 @@ class Passage(AbstractEnv):
                 *ground(board),
                 Rectangles(wall, wall + 1.0, fill=Tone.WALL),
                 Rectangles(door, door + 1.0, fill=jnp.where(opened, Tone.GROUND, Tone.THEIRS)[None], outline=Tone.INK),
-                Circles(switches, 0.45, fill=jnp.where(self._pressed(snapshot), Tone.GOOD, Tone.PAPER), sides=4),
+                Rectangles(
+                    switches - 0.45,
+                    switches + 0.45,
+                    fill=jnp.where(self._pressed(snapshot), Tone.GOOD, Tone.PAPER),
+                    outline=Tone.INK,
+                ),
                 Circles(here, 0.36, fill=Tone.OURS),
                 Labels(
                     here,
