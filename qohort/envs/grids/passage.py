@@ -32,8 +32,8 @@ class Passage(AbstractEnv):
     door, another passes and holds it from the other side, and the first may follow. The team is rewarded with 1 when
     all are in the eastern room, which terminates the episode; there is no other reward.
 
-    Actions that lead into a wall or a closed door are not available. Agents may share a cell. Each sees where all are,
-    itself first, and whether the door is open; the state is that and how many steps there were. The metrics are `won`
+    Actions that lead into a wall or a closed door are not available. Agents may share a cell. Each sees the row and
+    the column of all, itself first, and whether the door is open; the state is that and how many steps there were. The metrics are `won`
     and `through`, the share of agents in the eastern room.
     """
 
@@ -52,14 +52,14 @@ class Passage(AbstractEnv):
         boards.demand(world, agents=(agents, 2), size=(size, 3), limit=(limit, 1))
         self.board = Board(size)
         who, others = boards.numbered("agent", agents), boards.numbered("other", agents - 1)
-        parts = ("row", "column")
+        lines = tuple(f"{line} {k}" for line in ("row", "column") for k in range(size))
         self.spec = EnvSpec(
             name=world,
             agents=who,
             actions=ACTIONS,
-            obs_features=(*(f"{what}'s {part}" for what in ("self", *others) for part in parts), "door open"),
-            state_features=(*(f"{what}'s {part}" for what in who for part in parts), "door open", "time used"),
-            unit_features=parts,
+            obs_features=(*(f"{what} in {line}" for what in ("self", *others) for line in lines), "door open"),
+            state_features=(*(f"{what} in {line}" for what in who for line in lines), "door open", "time used"),
+            unit_features=tuple(f"in {line}" for line in lines),
             limit=limit,
             metrics=("won", "through"),
             no_op=STAY,
@@ -103,7 +103,7 @@ class Passage(AbstractEnv):
 
     def observe(self, snapshot: Walk) -> Observation:
         n_agents = self.spec.n_agents
-        each = self.board.coordinates(snapshot.agents) / (self.board.size - 1)
+        each = jax.nn.one_hot(self.board.coordinates(snapshot.agents), self.board.size).reshape(n_agents, -1)
         opened = self._open(snapshot).astype(jnp.float32)
         order = np.array([[i, *(j for j in range(n_agents) if j != i)] for i in range(n_agents)])
         door = jnp.broadcast_to(opened, (n_agents, 1))

@@ -112,10 +112,13 @@ def test_what_is_seen():
     env = Passage(agents=3, size=5, limit=20)
     state = Walk(places(env.board, ". 1 . . .\n. . . . .\n2 . . 3 .\n. . . . .\n. . . . .", "123"), jnp.int32(5))
     seen = env.observe(state)
-    one, two, three = [0, 0.25], [0.5, 0], [0.5, 0.75]
-    np.testing.assert_allclose(seen.obs, [[*one, *two, *three, 0], [*two, *one, *three, 0], [*three, *one, *two, 0]])
-    np.testing.assert_allclose(seen.state, [*one, *two, *three, 0, 0.25])
-    np.testing.assert_allclose(seen.units, [one, two, three])
+    one, two, three = (np.concatenate([np.eye(5)[row], np.eye(5)[column]]) for row, column in [(0, 1), (2, 0), (2, 3)])
+    np.testing.assert_array_equal(seen.obs, [[*one, *two, *three, 0], [*two, *one, *three, 0], [*three, *one, *two, 0]])
+    np.testing.assert_array_equal(seen.state, [*one, *two, *three, 0, 0.25])
+    np.testing.assert_array_equal(seen.units, [one, two, three])
+    assert env.spec.obs_features[1] == "self in row 1"
+    assert env.spec.obs_features[5] == "self in column 0"
+    assert env.spec.state_features[12] == "agent 2 in row 2"
 
 
 def test_all_begin_in_the_west_wherever_they_like():
