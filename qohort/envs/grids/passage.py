@@ -33,8 +33,8 @@ class Passage(AbstractEnv):
     all are in the eastern room, which terminates the episode; there is no other reward.
 
     Actions that lead into a wall or a closed door are not available. Agents may share a cell. Each sees the row and
-    the column of all, itself first, and whether the door is open; the state is that and how many steps there were. The metrics are `won`
-    and `through`, the share of agents in the eastern room.
+    the column of all, itself first, and whether the door is open; the state is that and how many steps there were. The
+    metrics are `won` and `through`, the share of agents in the eastern room.
     """
 
     spec: EnvSpec = eqx.field(static=True)
