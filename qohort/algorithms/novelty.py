@@ -1,18 +1,21 @@
-"""A bonus for states that were seen seldom: how badly a network that learns guesses one that does not.
+"""A bonus for going where one has seldom been: how much worse a network that learns guesses one that does not.
 
 Burda et al., *Exploration by random network distillation*, 2018, arXiv:1810.12894. A random network f stays as it was
 drawn, a second one learns to answer as it does from the states that are learnt from, and what it gets wrong is large
-where few were like them:
+where few were like them. Zhang et al., *BeBold: exploration beyond the boundary of explored regions*, 2020,
+arXiv:2012.08621, pay for steps to states that are newer than those they come from:
 
-    b(s') = mean (f̂(s') − f(s'))²,        r⁺ = r + β · clip( (b(s') − mean b) / std b, 0, 5 )
+    b(s) = mean (f̂(s) − f(s))²,        r⁺ = r + β · clip( (b(s') − b(s)) / std b, 0, 5 )
 
-*Differences from the paper*
+To stay where it is new gains nothing, and what is gained fades: the standard deviation is of all errors so far.
 
-- The bonus belongs to the team: it is made of the state reached, and added to every reward.
+*Differences from the papers*
+
+- The bonus belongs to the team: it is made of the states, and added to every reward.
 - It is made anew whenever a step is learnt from, so that what has become known is no longer paid for in replay.
-- Only what is more surprising than the average is paid for (the paper divides by a standard deviation of returns): a
-  bonus that is paid everywhere would make it worth while to let time pass.
-- There is one value, and bonuses end with an episode; the paper has a second value that does not.
+- The second paper pays only for the first visit of a state in an episode, which has to be counted; here a way back and
+  forth between two states would be paid for again, for as long as one of them stays newer than the other.
+- There is one value, and bonuses end with an episode; the first paper has a second value that does not.
 """
 
 import dataclasses
@@ -32,6 +35,8 @@ from qohort.spec import EnvSpec
 
 MOST = 5.0
 """The largest bonus, and the largest normalised entry of a state."""
+TINY = 1e-12
+"""Added to the variance of errors."""
 
 
 class Surprise(eqx.Module):
@@ -46,10 +51,10 @@ class Surprise(eqx.Module):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Novelty:
-    """A bonus for states that were seen seldom."""
+    """A bonus for going where one has seldom been."""
 
     weight: float = 0.0
-    """β, what a standard deviation of surprise is worth; without it there is no bonus."""
+    """β, what a step is worth that leads to a state newer by a standard deviation; without it there is no bonus."""
     features: int = 32
     """How many numbers are guessed."""
     hidden: int = 64
@@ -85,15 +90,14 @@ class Novelty:
             return window, None, {}
         reached, counted = window.observations.state[1:], window.valid & ~window.terminated
         states = followed(surprise.states, reached, counted, updates=updates)
-        seen = jnp.clip(states.normalised(reached), -MOST, MOST)
-        loss, gradient = jax.value_and_grad(_mean_error)(surprise.guess, surprise.fixed, seen, counted)
+        seen = jnp.clip(states.normalised(window.observations.state), -MOST, MOST)
+        loss, gradient = jax.value_and_grad(_mean_error)(surprise.guess, surprise.fixed, seen[1:], counted)
         error = errors_of(surprise.guess, surprise.fixed, seen)
-        errors = followed(surprise.errors, error[..., None], counted, updates=updates)
-        bonus = jnp.clip(errors.normalised(error[..., None]), 0.0, MOST)
-        bonus = self.weight * jnp.where(counted[..., None], bonus, 0.0)
-        rate = jnp.asarray(self.learning_rate)
+        errors = followed(surprise.errors, error[1:, :, None], counted, updates=updates, slowest=0.0)
+        gained = (error[1:] - error[:-1]) / jnp.sqrt(errors.variance[0] + TINY)
+        bonus = self.weight * jnp.where(counted, jnp.clip(gained, 0.0, MOST), 0.0)[..., None]
         guess, opt_state, _ = self._optimiser().step(
-            surprise.guess, gradient, opt_state=surprise.opt_state, learning_rate=rate
+            surprise.guess, gradient, opt_state=surprise.opt_state, learning_rate=jnp.asarray(self.learning_rate)
         )
         window = dataclasses.replace(window, reward=window.reward + bonus)
         told = {"novelty/error": loss, "novelty/bonus": jnp.sum(bonus) / jnp.maximum(jnp.sum(counted), 1)}

@@ -15,20 +15,29 @@ class Moments(eqx.Module):
     mean: Float[Array, " M"]
     square: Float[Array, " M"]
 
+    @property
+    def variance(self) -> Float[Array, " M"]:
+        return jnp.maximum(self.square - self.mean**2, 0.0)
+
     def normalised(self, values: Float[Array, "T B M"]) -> Float[Array, "T B M"]:
         """Less the mean, divided by the standard deviation."""
-        variance = jnp.maximum(self.square - self.mean**2, 0.0)
-        return (values - self.mean[None, None]) / jnp.sqrt(variance + 1e-6)[None, None]
+        return (values - self.mean[None, None]) / jnp.sqrt(self.variance + 1e-6)[None, None]
 
 
 def followed(
-    moments: Moments, values: Float[Array, "T B M"], valid: Bool[Array, "T B"], *, updates: Int[Array, ""]
+    moments: Moments,
+    values: Float[Array, "T B M"],
+    valid: Bool[Array, "T B"],
+    *,
+    updates: Int[Array, ""],
+    slowest: float = SLOWEST,
 ) -> Moments:
-    """The moments after one more batch: a plain mean over the first thousand batches, then one that forgets."""
+    """The moments after one more batch: a plain mean over the first batches, a thousand or 1 / `slowest`, then one that
+    forgets."""
     share = _shares(valid, values.dtype)[..., None]
     values = jnp.where(valid[..., None], values, 0.0)
     now = Moments(jnp.sum(values * share, axis=(0, 1)), jnp.sum(values**2 * share, axis=(0, 1)))
-    rate = jnp.maximum(1 / (updates + 1), SLOWEST).astype(values.dtype)
+    rate = jnp.maximum(1 / (updates + 1), slowest).astype(values.dtype)
     return jax.tree.map(lambda old, new: old + rate * (new - old), moments, now)
 
 

@@ -19,25 +19,69 @@ ENDED = (2, 0)
 PADDED = (3, 2)
 
 
-def with_states(*values: float):
-    """A window whose columns each stay at one point, all of whose features are equal."""
-    columns = jnp.asarray(values)[None, :, None]
+def with_states(*paths: tuple[float, ...]):
+    """A window whose columns go through points, all of whose features are equal; the last point is stayed at."""
+    columns = jnp.array([[*path, *[path[-1]] * (STEPS + 1 - len(path))] for path in paths]).T[..., None]
     state = jnp.broadcast_to(columns, (STEPS + 1, BATCH, SPEC.state_size))
-    return dataclasses.replace(WINDOW, observations=dataclasses.replace(WINDOW.observations, state=state))
+    whole = jnp.ones_like(WINDOW.valid)
+    observations = dataclasses.replace(WINDOW.observations, state=state)
+    return dataclasses.replace(WINDOW, observations=observations, valid=whole, terminated=~whole)
 
 
-def test_what_is_new_is_paid_for_and_what_is_known_is_not():
-    surprise = NOVELTY.init(SPEC, jax.random.key(0))
+@pytest.fixture(scope="module")
+def taught():
+    """What is known after 300 updates at -1 and 1, and a function of what is paid then."""
     pay = jax.jit(lambda surprise, window, updates: NOVELTY.pay(surprise, window, updates=updates))
-    known, one_new = with_states(1.0, -1.0, 1.0), with_states(1.0, 6.0, 1.0)
+    surprise = NOVELTY.init(SPEC, jax.random.key(0))
     for index in range(300):
-        _, surprise, _ = pay(surprise, known, jnp.asarray(index))
-    assert float(pay(surprise, known, jnp.asarray(300))[2]["novelty/error"]) < 1e-3
-    paid, _, _ = pay(surprise, one_new, jnp.asarray(300))
+        _, surprise, _ = pay(surprise, with_states((1.0,), (-1.0,), (1.0, -1.0)), jnp.asarray(index))
+    return surprise, lambda *paths: pay(surprise, with_states(*paths), jnp.asarray(300))
+
+
+def test_steps_to_what_is_new_are_paid_for_and_staying_there_is_not(taught):
+    _, pay = taught
+    paid, _, told = pay((1.0, 6.0), (1.0, -1.0), (6.0, 1.0))
     bonus = np.asarray(paid.reward)[..., 0]
-    assert (bonus[:, 1] > 1.0).all()
-    np.testing.assert_array_equal(bonus[:, [0, 2]], 0.0)
+    assert bonus[0, 0] > 1.0
     assert bonus.max() <= 0.5 * 5
+    np.testing.assert_array_equal(bonus[1:, 0], 0.0)
+    np.testing.assert_allclose(bonus[:, 1], 0.0, atol=1e-2)
+    np.testing.assert_array_equal(bonus[:, 2], 0.0)
+    np.testing.assert_allclose(told["novelty/bonus"], bonus.mean(), rtol=1e-5)
+
+
+def test_the_bonus_by_its_equation(taught):
+    """b from the networks themselves, σ from the errors of all batches so far."""
+    surprise, pay = taught
+    window = with_states((1.0, 1.5, 1.2, 2.0), (-1.0, 0.0), (0.0, 3.0, 1.0))
+    paid, after, _ = pay((1.0, 1.5, 1.2, 2.0), (-1.0, 0.0), (0.0, 3.0, 1.0))
+    mean, square = np.asarray(after.states.mean), np.asarray(after.states.square)
+    state = np.asarray(window.observations.state)
+    seen = np.clip((state - mean) / np.sqrt(square - mean**2 + 1e-6), -5, 5)
+
+    def outputs(network):
+        return np.asarray(jax.vmap(jax.vmap(network))(jnp.asarray(seen)))
+
+    error = ((outputs(surprise.guess) - outputs(surprise.fixed)) ** 2).mean(-1)
+    old, share = surprise.errors, 1 / 301
+    first = old.mean[0] * (1 - share) + error[1:].mean() * share
+    second = old.square[0] * (1 - share) + (error[1:] ** 2).mean() * share
+    expected = 0.5 * np.clip((error[1:] - error[:-1]) / np.sqrt(second - first**2), 0, 5)
+    assert (expected > 0).sum() > 2
+    np.testing.assert_allclose(np.asarray(paid.reward)[..., 0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_what_has_become_known_is_paid_for_less_and_less(taught):
+    """Also if it is all that is learnt from, and its share of the errors stays the same."""
+    surprise, _ = taught
+    pay = jax.jit(lambda surprise, window, updates: NOVELTY.pay(surprise, window, updates=updates))
+    window = with_states((1.0, 3.0), (-1.0, 3.0), (1.0, 3.0))
+    paid = []
+    for index in range(300, 700):
+        _, surprise, told = pay(surprise, window, jnp.asarray(index))
+        paid.append(float(told["novelty/bonus"]))
+    assert paid[0] > 0.1
+    assert np.mean(paid[-50:]) < 0.2 * paid[0]
 
 
 def test_nothing_is_paid_for_padding_and_beyond_an_end():
