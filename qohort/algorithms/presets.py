@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.novelty import Novelty
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import AbstractQLearning
 from qohort.algorithms.value_decomposition import ValueDecomposition
@@ -157,6 +158,26 @@ def fast_siege(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
+def fast_rooms(mixer: AbstractMixerConfig) -> Preset:
+    """Where chance finds nothing: a bonus for going where it is new, and many small updates, so that it soon is not."""
+    general = fast_anywhere(mixer)
+    assert isinstance(general.algorithm, ValueDecomposition)
+    return Preset(
+        algorithm=dataclasses.replace(
+            general.algorithm,
+            team=FeedForward(),
+            feed=dataclasses.replace(general.algorithm.feed, length=16),
+            update_every=16,
+            target_interval=200,
+            novelty=Novelty(weight=0.1),
+        ),
+        source="Qohort, for rooms with one reward on two processor cores: as for other small worlds, but agents that "
+        "do not remember, a bonus of 0.1 for steps to newer states, windows of 16 steps, one update per 16 steps, and "
+        "target copy every 200 updates.",
+        run={"steps": 400_000, "eval_every": 20_000},
+    )
+
+
 QATTEN_ON: dict[str, Mapping[str, Any]] = {
     "battle/3s5z_vs_3s6z": {"weighted_head": True, "regulariser": 0.0},
     "battle/MMM2": {"weighted_head": True, "nonlinear": True, "regulariser": 0.001},
@@ -173,6 +194,7 @@ FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {
     "battle/2s_vs_1sc": fast_siege,
     "battle/3m": fast_skirmish,
     "battle/": fast_battle,
+    "rooms/": fast_rooms,
 }
 """The settings of `fast` for the worlds whose names begin so; the first that fits."""
 

@@ -72,7 +72,12 @@ METHODS: dict[str, Method] = {
 }
 """Every method that `qohort train` knows."""
 
-WORLD_DEFAULTS: dict[str, str] = {"games/two-step": "two-step", "games/relay": "fast", "battle/": "fast"}
+WORLD_DEFAULTS: dict[str, str] = {
+    "games/two-step": "two-step",
+    "games/relay": "fast",
+    "rooms/": "fast",
+    "battle/": "fast",
+}
 """The preset with which worlds whose names begin so are trained if none is named; `paper` elsewhere."""
 
 
