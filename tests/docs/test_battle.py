@@ -96,3 +96,7 @@ def test_pictures_are_small():
 
 def test_the_table_of_win_rates_is_the_one_that_was_measured():
     assert (ROOT / "benchmarks/results/battle-heuristics.md").read_text() in BATTLE
+
+
+def test_the_table_of_sensitivities_is_the_one_that_was_measured():
+    assert (ROOT / "benchmarks/results/battle-sensitivity.md").read_text() in FIDELITY
