@@ -68,10 +68,10 @@ BUILT_IN: dict[str, Entry] = {
     "pursuit/qtran-prey-7x7": Entry(_PREY, {"name": "qtran-prey-7x7", "predators": 4, "prey": 2, "size": 7}),
     "pursuit/qtran-prey-100": Entry(_PREY, {"name": "qtran-prey-100", "predators": 100, "vision": 2}),
     "pursuit/qtran-prey-300": Entry(_PREY, {"name": "qtran-prey-300", "predators": 300, "vision": 2}),
-    "rooms/pass": Entry("qohort.envs.grids.passage:Passage"),
     "pursuit/stag-hunt": Entry(_STAGS, {"name": "stag-hunt"}),
     "pursuit/stag-hunt-100": Entry(_STAGS, {"name": "stag-hunt-100", "hunters": 100}),
     "pursuit/stag-hunt-300": Entry(_STAGS, {"name": "stag-hunt-300", "hunters": 300}),
+    "rooms/pass": Entry("qohort.envs.grids.passage:Passage"),
 }
 
 _registered: dict[str, Callable[..., AbstractEnv]] = {}

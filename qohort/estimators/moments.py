@@ -32,8 +32,7 @@ def followed(
     updates: Int[Array, ""],
     slowest: float = SLOWEST,
 ) -> Moments:
-    """The moments after one more batch: a plain mean over the first batches, a thousand or 1 / `slowest`, then one that
-    forgets."""
+    """The moments after one more batch: a plain mean over the first 1 / `slowest` batches, then one that forgets."""
     share = _shares(valid, values.dtype)[..., None]
     values = jnp.where(valid[..., None], values, 0.0)
     now = Moments(jnp.sum(values * share, axis=(0, 1)), jnp.sum(values**2 * share, axis=(0, 1)))
