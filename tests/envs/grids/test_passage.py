@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qohort.envs import make
 from qohort.envs.grids import Passage
 from qohort.envs.grids.passage import Walk
 from qohort.errors import QohortError
@@ -122,7 +121,7 @@ def test_what_is_seen():
 
 
 def test_all_begin_in_the_west_wherever_they_like():
-    env = make("rooms/pass")
+    env = Passage()
     states = jax.vmap(env.reset)(jax.random.split(KEY, 512))
     rows, columns = np.divmod(np.asarray(states.agents) - env.board.place(0, 0), env.board.width)
     assert set(rows.ravel()) == set(range(env.board.size))
