@@ -17,6 +17,7 @@ class Moments(eqx.Module):
 
     @property
     def variance(self) -> Float[Array, " M"]:
+        """The mean square less the square of the mean."""
         return jnp.maximum(self.square - self.mean**2, 0.0)
 
     def normalised(self, values: Float[Array, "T B M"]) -> Float[Array, "T B M"]:
