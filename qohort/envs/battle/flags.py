@@ -40,7 +40,7 @@ class Flags:
     """The state holds the part of the time limit that is used up."""
 
     reward_sparse: bool = False
-    """1 for a win and -1 for a loss, nothing else."""
+    """1 for a win and `sparse_defeat` for a loss, nothing else."""
     reward_only_positive: bool = True
     """Losses of one's own cost nothing."""
     reward_death_value: Number = 10
@@ -93,6 +93,8 @@ class Flags:
     """With `obs_timestep_number`, an unused 0 stands before the time, and announced sizes do not count it."""
     sparse_reward_scaled: bool = True
     """Sparse rewards are scaled like others: a win is 20 divided by the largest return, not 1."""
+    sparse_defeat: Number = -1
+    """What a loss is worth with sparse rewards; with 0 nothing but a win is paid for, and to run away gains nothing."""
     unseen_enemy_blanks: bool = False
     """An enemy that an agent may not see, or that nobody has seen yet, hides all enemies with a lower number from it.
     SMACv2 does so (issue 50)."""
@@ -111,7 +113,7 @@ class Flags:
     """With random teams, rewards are scaled for the enemies of the first episode; otherwise for those of each."""
 
     def __post_init__(self) -> None:
-        for name in ("reward_defeat", "reward_negative_scale"):
+        for name in ("reward_defeat", "reward_negative_scale", "sparse_defeat"):
             self._require(name, math.isfinite(getattr(self, name)), "a finite number")
         for name in ("reward_death_value", "reward_win", "min_attack_range"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "a finite number from 0")

@@ -80,7 +80,7 @@ def step_reward(
     pays = ~jnp.asarray(ended_before)
     won, lost = pays & (end == End.WIN), pays & (end == End.LOSS)
     if flags.reward_sparse:
-        reward = won.astype(jnp.float32) - lost.astype(jnp.float32)
+        reward = won.astype(jnp.float32) + flags.sparse_defeat * lost
     else:
         reward = battle + flags.reward_win * won + flags.reward_defeat * lost
     if not flags.reward_scale or (flags.reward_sparse and not flags.sparse_reward_scaled):

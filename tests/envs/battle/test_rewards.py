@@ -87,6 +87,15 @@ def test_sparse_rewards_are_scaled_like_others():
             assert step_reward(flags, blow, jnp.int32(end), largest=largest) == sign
 
 
+@pytest.mark.parametrize(("sparse_defeat", "loss"), [(-1, -1), (0, 0), (-0.25, -0.25)])
+def test_sparse_rewards_say_what_a_loss_is_worth(sparse_defeat, loss):
+    flags = Flags(reward_sparse=True, sparse_reward_scaled=False, sparse_defeat=sparse_defeat)
+    ends = (End.WIN, End.LOSS, End.DRAW, End.OPEN)
+    got = [float(step_reward(flags, jnp.zeros(()), jnp.int32(end), largest=365.0)) for end in ends]
+    assert got == [1, loss, 0, 0]
+    assert step_reward(flags, jnp.zeros(()), jnp.int32(End.LOSS), largest=365.0, ended_before=True) == 0
+
+
 @pytest.mark.parametrize(
     ("full", "twice"),
     [([45] * 3, 500), ([160] * 2 + [150] * 3, 1790), ([45] * 8 + [125] * 3 + [150], 2090), ([35] * 24, 2120)],
