@@ -22,9 +22,14 @@ REPLAY_FREE: dict[str, AbstractMixerConfig] = {
     "vdn": VDN(),
     "qmix": QMIX(norm=True),
     "qatten": Qatten(norm=True),
+    "qlinear": Qlinear(norm=True),
     "qplex": QPLEX(norm=True, importance=Importance(norm=True)),
+    "qplex-qatten": QPLEXQatten(
+        attention=Qatten(regulariser=0.001, norm=True), importance=Importance(kernels=4, layers=1, norm=True)
+    ),
+    "monotone": Monotone(norm=True),
 }
-"""The mixers with which replay-free learning has a name: `pqn-` and this one."""
+"""Every mixer as replay-free learning has it, whose names are `pqn-` and these."""
 
 METHODS: dict[str, Method] = {
     "iql": decomposition(

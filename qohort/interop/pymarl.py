@@ -207,7 +207,13 @@ def _places(module: Any, dialect: Dialect) -> list[Place]:
             return [place for part, name in names.items() for place in network(module, part, [name], stacked=False)]
         case QattenMixer():
             return _qatten_places(module, "", _QATTEN[dialect])
-        case QlinearMixer() | QPLEXMixer() | QPLEXQattenMixer() | CentralMixer() | JointCritic(value_encoder=None):
+        case (
+            QlinearMixer(norm=None)
+            | QPLEXMixer()
+            | QPLEXQattenMixer()
+            | CentralMixer()
+            | JointCritic(value_encoder=None)
+        ):
             return _PLACES[type(module)](module)
         case _:
             raise QohortError(

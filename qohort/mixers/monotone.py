@@ -62,6 +62,8 @@ class Monotone(AbstractMixerConfig):
     """t of the smooth maximum and minimum at the beginning; both are learned."""
     feed: Feed = "state"
     """What the hypernetworks read: the state, or all agents' observations joined."""
+    norm: bool = False
+    """Whether the hypernetworks' hidden units are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
         sizes = {name: getattr(self, name) for name in ("groups", "pieces", "hypernet_hidden", "embed")}
@@ -75,10 +77,10 @@ class Monotone(AbstractMixerConfig):
         inputs, sums = feed_size(self.feed, spec), self.groups * self.pieces
         sizes = layer_sizes(inputs, sums * spec.n_agents, self.hypernet_layers, self.hypernet_hidden)
         return MonotoneMixer(
-            weights=Hypernetwork(sizes, weight_key),
-            bias=Hypernetwork((inputs, sums), bias_key),
-            value=Hypernetwork((inputs, self.embed, 1), value_key),
-            log_sharpness=jnp.full(2, jnp.log(self.sharpness)),
+            weights=Hypernetwork(sizes, weight_key, norm=self.norm),
+            bias=Hypernetwork((inputs, sums), bias_key, norm=self.norm),
+            value=Hypernetwork((inputs, self.embed, 1), value_key, norm=self.norm),
+            log_sharpness=jnp.full(2, jnp.log(self.sharpness), float),
             groups=self.groups,
             feed=self.feed,
         )

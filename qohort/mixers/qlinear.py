@@ -7,8 +7,8 @@ Yang et al., *Qatten*, arXiv:2002.03939, ablation; defined by the authors' code.
 x_i is agent i's own part of the state; f has one hidden layer, its last layer has no bias. No softmax and
 no heads: at one state it represents what a weighted Qatten represents.
 
-*Differences from the authors' code*: none. The product of the first layer with the state is formed once for
-all agents.
+*Differences from the authors' code*: `norm` is not in it. The product of the first layer with the state is formed once
+for all agents.
 """
 
 import dataclasses
@@ -37,6 +37,8 @@ class Qlinear(AbstractMixerConfig):
     """Hidden units of this network when it has 2 layers."""
     state_bias: bool = True
     """Add c(s)."""
+    norm: bool = False
+    """Whether the hidden units of f and of c(s) are normalised (LayerNorm)."""
 
     def __post_init__(self) -> None:
         at_least(1, of="Qlinear", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
@@ -51,8 +53,11 @@ class Qlinear(AbstractMixerConfig):
             unit_weights=first.weight[:, : spec.unit_size],
             state_weights=first.weight[:, spec.unit_size :],
             bias=first.bias,
+            norm=eqx.nn.LayerNorm(width) if deep and self.norm else None,
             last=eqx.nn.Linear(width, 1, use_bias=False, key=last_key) if deep else None,
-            value=Hypernetwork((spec.state_size, self.embed, 1), value_key) if self.state_bias else None,
+            value=(
+                Hypernetwork((spec.state_size, self.embed, 1), value_key, norm=self.norm) if self.state_bias else None
+            ),
         )
 
 
@@ -62,6 +67,8 @@ class QlinearMixer(AbstractMixer):
     unit_weights: Float[Array, "W U"]
     state_weights: Float[Array, "W S"]
     bias: Float[Array, " W"] | None
+    norm: eqx.nn.LayerNorm | None
+    """Of the hidden units, if they are normalised."""
     last: eqx.nn.Linear | None
     """From the hidden units to the weight, if there are hidden units."""
     value: Hypernetwork | None
@@ -80,6 +87,8 @@ class QlinearMixer(AbstractMixer):
         if self.bias is not None:
             shared = shared + self.bias
         signed = observation.units @ self.unit_weights.T + shared[None]
+        if self.norm is not None:
+            signed = jax.vmap(self.norm)(signed)
         if self.last is not None:
             signed = jax.nn.relu(signed) @ self.last.weight.T
         weights = jnp.abs(signed[:, 0])

@@ -70,7 +70,7 @@ VARIANTS: dict[str, Any] = {
     **{name: tiny(METHODS[name].presets["paper"]("").algorithm) for name in MIXED_ALIKE},
     **{
         f"estimator-{estimator}": dataclasses.replace(CASES["vdn"], estimator=estimator)
-        for estimator in ("one-step", "n-step", "td-lambda", "q-lambda", "watkins", "q-lambda-pymarl2")
+        for estimator in ("n-step", "watkins", "q-lambda-pymarl2")
     },
     **{
         f"sharing-{sharing}-{type(team).__name__}": dataclasses.replace(
@@ -80,12 +80,29 @@ VARIANTS: dict[str, Any] = {
         for team in (Recurrent(hidden=8), FeedForward(hidden=8))
     },
     "no-inputs-but-obs": dataclasses.replace(CASES["vdn"], team=Recurrent(hidden=8, last_action=False, agent_id=False)),
-    "talking": dataclasses.replace(CASES["vdn"], team=Talking(hidden=8, rounds=2)),
+    **{
+        f"talking-{name}": dataclasses.replace(CASES[name], team=Talking(hidden=8, rounds=2))
+        for name in ("vdn", "qmix", "qatten-paper", "qplex")
+    },
     "time-limit": dataclasses.replace(CASES["vdn"], bootstrap_time_limit=True),
     "single-q": dataclasses.replace(CASES["vdn"], double_q=False),
     "soft-target": dataclasses.replace(CASES["vdn"], target_rate=0.05, target_interval=1),
 }
-"""What does not depend on the mixer, with the one that compiles fastest."""
+"""What does not depend on the mixer, with the one that compiles fastest; agents that talk, with a few of them."""
+
+MIXERS = tuple(REPLAY_FREE)
+
+LEARNERS = ("one-step", "td-lambda", "q-lambda", "replay-free")
+"""What any mixer can be learnt with: some estimators on replayed play, and fresh play."""
+
+
+def mixed(mixer: str, learner: str) -> Any:
+    """A mixer with one of the learners, under the paper's settings, and the agents that compile fastest."""
+    fresh = learner == "replay-free"
+    algorithm = tiny(METHODS[f"pqn-{mixer}" if fresh else mixer].presets["paper"]("").algorithm)
+    changes = {} if fresh else {"estimator": learner}
+    return dataclasses.replace(algorithm, team=FeedForward(hidden=8, norm=fresh), **changes)
+
 
 KINDS = {(type(algorithm), type(algorithm.team)): name for name, algorithm in reversed(CASES.items())}
 """The first name of each kind of learner, for what does not depend on mixers."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import typing
 
 import jax
 import jax.numpy as jnp
@@ -10,24 +11,61 @@ import pytest
 from rich.console import Console
 
 import qohort
+from qohort.algorithms.base import AbstractAlgorithm
+from qohort.algorithms.registry import REPLAY_FREE
 from qohort.errors import QohortError
+from qohort.mixers import MixerConfig
 from qohort.networks.base import View
 from qohort.replay.window import Window
 from qohort.training import checkpoint
 from qohort.training.progress import Display
 from qohort.training.run import Run
 from qohort.training.train import train
-from tests.algorithms.cases import BATCH, CASES, CHUNK, FIRST_OF_THEIR_KIND, SPEC, STEPS, VARIANTS, finite, window_of
+from tests.algorithms.cases import (
+    BATCH,
+    CASES,
+    CHUNK,
+    FIRST_OF_THEIR_KIND,
+    LEARNERS,
+    MIXERS,
+    SPEC,
+    STEPS,
+    VARIANTS,
+    finite,
+    mixed,
+    window_of,
+)
 from tests.worlds import Clock
 
 
-@pytest.mark.parametrize("name", CASES | VARIANTS)
+def test_every_mixer_has_a_name_with_every_learner():
+    assert {type(mixer) for mixer in REPLAY_FREE.values()} == set(typing.get_args(MixerConfig))
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_one_update_of_every_mixer_with_every_learner(mixer, learner):
+    one_update(mixed(mixer, learner))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES | VARIANTS if name.removeprefix("pqn-") not in MIXERS])
 def test_one_update(name):
-    """It is finite, it moves every weight of the live networks, and padding has no say."""
-    algorithm = dataclasses.replace((CASES | VARIANTS)[name], environments=BATCH)
+    one_update((CASES | VARIANTS)[name])
+
+
+def one_update(algorithm: AbstractAlgorithm) -> None:
+    """It is finite, it moves every weight of the live networks, padding has no say, and the next is traced no more."""
+    settings: typing.Any = algorithm
+    algorithm = dataclasses.replace(settings, environments=BATCH)
     learner = jax.jit(lambda key: algorithm.init(SPEC, key))(jax.random.key(1))
     window, key = window_of(), jax.random.key(2)
-    update = jax.jit(algorithm.update)
+    traced = []
+
+    @jax.jit
+    def update(*given: typing.Any) -> typing.Any:
+        traced.append(given)
+        return algorithm.update(*given)
+
     after, looked = update(learner, window, key)
     assert finite((after, looked))
     assert float(looked["loss"]) != 0
@@ -45,6 +83,8 @@ def test_one_update(name):
     noise = jnp.where(window.valid[..., None], window.reward, 1e6)
     padded, _ = update(learner, dataclasses.replace(window, reward=noise), key)
     assert all(bool(jnp.array_equal(a, b)) for a, b in zip(*map(jax.tree.leaves, (after, padded)), strict=True))
+    assert finite(update(after, window, key))
+    assert len(traced) == 1
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,6 +1,7 @@
 """Replay-free learning: its targets against sums written out step by step, its minibatches, what it refuses."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,10 @@ import pytest
 from qohort.algorithms.registry import METHODS, REPLAY_FREE, preset
 from qohort.algorithms.replay_free import ReplayFree
 from qohort.algorithms.targets import EstimatorName
-from qohort.algorithms.value_decomposition import Params
+from qohort.algorithms.value_decomposition import Params, ValueDecomposition
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import VDN
+from qohort.mixers import VDN, Independent
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.fresh import Fresh
 from qohort.replay.window import Window
@@ -147,9 +148,35 @@ def test_every_network_of_the_presets_is_normalised(name: str):
     for which in METHODS[f"pqn-{name}"].presets:
         algorithm = preset(f"pqn-{name}", "battle/3m", which).algorithm
         assert isinstance(algorithm, ReplayFree)
-        assert getattr(algorithm.team, "norm", False)
-        assert type(algorithm.mixer) is type(REPLAY_FREE[name])
-        assert getattr(algorithm.mixer, "norm", True)
+        assert norms_of(algorithm.team) == [True]
+        assert algorithm.mixer == REPLAY_FREE[name]
+        assert all(norms_of(algorithm.mixer))
+        assert norms_of(algorithm.mixer) or isinstance(algorithm.mixer, Independent | VDN)  # without hidden units
+
+
+def norms_of(settings: Any) -> list[bool]:
+    """What settings, and those that are in them, say of layer normalisation."""
+    within = [getattr(settings, field.name) for field in dataclasses.fields(settings)]
+    deeper = [norm for part in within if dataclasses.is_dataclass(part) for norm in norms_of(part)]
+    return [getattr(settings, field.name) for field in dataclasses.fields(settings) if field.name == "norm"] + deeper
+
+
+@pytest.mark.parametrize("name", REPLAY_FREE)
+def test_a_mixer_without_replay_is_that_of_its_method(name: str):
+    """But for its layer normalisation."""
+    with_replay = preset(name, "battle/3m", "fast").algorithm
+    assert isinstance(with_replay, ValueDecomposition)
+    assert without_norms(REPLAY_FREE[name]) == without_norms(with_replay.mixer)
+
+
+def without_norms(settings: Any) -> dict[str, Any]:
+    """Settings as nested dictionaries, without those of layer normalisation."""
+    given = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return {
+        name: without_norms(value) if dataclasses.is_dataclass(value) else value
+        for name, value in given.items()
+        if name != "norm"
+    }
 
 
 def test_the_paper_preset_is_that_of_smax():

@@ -224,6 +224,10 @@ AGENT = to_pymarl(Recurrent(hidden=8).build(SPEC, jax.random.key(0)))
             lambda: to_pymarl(Qatten(norm=True).build(SPEC, jax.random.key(0))),
             "no names for the normalisation of Q",
         ),
+        (
+            lambda: to_pymarl(Qlinear(norm=True, state_bias=False).build(SPEC, jax.random.key(0))),
+            "PyMARL has no names for the weights of Q",
+        ),
         (lambda: to_pymarl(Recurrent(norm=True).build(SPEC, jax.random.key(0))), "PyMARL has no names for the weights"),
         (lambda: read_th("nowhere/agent.th"), "nowhere/agent.th: there is no such file"),
     ],

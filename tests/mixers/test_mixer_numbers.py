@@ -222,7 +222,7 @@ def test_one_network_of_two_layers_serves_every_feed() -> None:
     assert mixer(CHOSEN, CHOSEN, moved, jnp.array([1, 1])).q_tot == mix(mixer).q_tot
 
 
-@pytest.mark.parametrize("kind", [QMIX, QPLEX, Qatten])
+@pytest.mark.parametrize("kind", [QMIX, QPLEX, Qatten, Qlinear])
 def test_normalised_hypernetworks_do_not_know_how_large_the_state_is(kind: Any) -> None:
     """Without biases in front, a state a thousand times as large gives the same weights; the linear b_1 is left out."""
     config = kind(norm=True, hypernet_hidden=8, **({"linear": True} if kind is QMIX else {}))

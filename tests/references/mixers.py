@@ -1,7 +1,7 @@
 """Mixers, one moment at a time and one agent at a time.
 
 Weights are in a dict: `query.1.weight` is the second layer of the query's network, (out, in), and for Qatten
-begins with an axis of heads.
+begins with an axis of heads; `query.0.norm.weight` is the scale of the layer normalisation behind the first.
 """
 
 import dataclasses
@@ -29,15 +29,26 @@ class Moment:
 
 
 def network(weights: Weights, name: str, x: np.ndarray, head: int | None = None) -> np.ndarray:
-    """Linear layers with rectified units between them."""
+    """Linear layers with rectified units between them, normalised in front of that where there are weights for it."""
     layer = 0
     while f"{name}.{layer}.weight" in weights:
         if layer > 0:
-            x = relu(x)
+            x = relu(normalised(weights, f"{name}.{layer - 1}.norm", x, head))
         x = linear(weights, f"{name}.{layer}", x, head)
         layer += 1
     assert layer > 0, name
     return x
+
+
+def normalised(weights: Weights, name: str, x: np.ndarray, head: int | None = None) -> np.ndarray:
+    """Ba et al. 2016; no weights, no normalisation."""
+    if f"{name}.weight" not in weights:
+        return x
+    scale, shift = (weights[f"{name}.{kind}"] for kind in ("weight", "bias"))
+    if head is not None:
+        scale, shift = scale[head], shift[head]
+    off = x - sum(x) / len(x)
+    return scale * off / np.sqrt(sum(off**2) / len(x) + 1e-5) + shift
 
 
 def linear(weights: Weights, name: str, x: np.ndarray, head: int | None = None) -> np.ndarray:

@@ -18,12 +18,12 @@ def by_name(mixer: Any) -> dict[str, np.ndarray]:
         if field.name in ("importance", "attention"):
             named |= {f"{field.name}.{name}": array for name, array in by_name(part).items()}
         elif hasattr(part, "layers"):
-            for i, layer in enumerate(part.layers):
-                named |= {f"{field.name}.{i}.weight": layer.weight, f"{field.name}.{i}.bias": layer.bias}
+            for i, (layer, norm) in enumerate(zip(part.layers, [*part.norms, None], strict=True)):
+                named |= weights_of(f"{field.name}.{i}", layer) | weights_of(f"{field.name}.{i}.norm", norm)
         elif hasattr(part, "value"):
             named[f"{field.name}.constant"] = part.value
         elif hasattr(part, "weight"):
-            named |= {f"{field.name}.weight": part.weight, f"{field.name}.bias": part.bias}
+            named |= weights_of(field.name, part)
     if hasattr(mixer, "log_sharpness"):
         named["log_sharpness"] = mixer.log_sharpness
     if hasattr(mixer, "unit_weights"):
@@ -31,7 +31,14 @@ def by_name(mixer: Any) -> dict[str, np.ndarray]:
         named["weight.0.bias"] = mixer.bias
         if mixer.last is not None:
             named["weight.1.weight"] = named.pop("last.weight")
+        if mixer.norm is not None:
+            named |= {f"weight.0.norm.{kind}": named.pop(f"norm.{kind}") for kind in ("weight", "bias")}
     return {name: np.asarray(array) for name, array in named.items() if array is not None}
+
+
+def weights_of(name: str, layer: Any) -> dict[str, Any]:
+    """Of a linear layer, of a normalisation, or of none."""
+    return {} if layer is None else {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
 
 
 def expected(config: MixerConfig, weights: dict, chosen: np.ndarray, moment: reference.Moment) -> tuple[Any, Any]:
