@@ -9,7 +9,7 @@ import numpy as np
 from tests.references.derivatives import Weights, relu, sigmoid
 
 Mix = Callable[[Weights, np.ndarray, tuple[int, int], np.ndarray], tuple[np.ndarray, Any]]
-"""From weights, utilities, the place (t, b) and the joint action to the joint values and the penalty."""
+"""From weights, all utilities, the place (t, b) and the joint action to the joint values and the penalty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +85,7 @@ def targets(live: Weights, target: Weights, batch: Batch, mix: Mix, protocol: Pr
                     for q, free in zip(chooser[t + 1, b], batch.avail[t + 1, b], strict=True)
                 ]
             )
-            chosen = np.array([values[t + 1, b, i, a] for i, a in enumerate(best)])
-            following = np.real(mix(part(target, "mixer"), chosen, (t + 1, b), best)[0])
+            following = np.real(mix(part(target, "mixer"), values[t + 1, b], (t + 1, b), best)[0])
             if t + 1 < steps and batch.valid[t + 1, b] and not batch.first[t + 1, b]:
                 following = (1 - protocol.lambda_) * following + protocol.lambda_ * wide[-1][b]
             ends = batch.terminated[t, b] or (batch.truncated[t, b] and not protocol.bootstrap_time_limit)
@@ -102,9 +101,7 @@ def loss(weights: Weights, goal: np.ndarray, batch: Batch, mix: Mix, protocol: P
     last = max(t for t in range(steps) if batch.valid[t].any())
     for t in range(steps):
         for b in range(episodes):
-            taken = batch.actions[t, b]
-            chosen = np.array([values[t, b, i, a] for i, a in enumerate(taken)])
-            q_tot, size = mix(part(weights, "mixer"), chosen, (t, b), taken)
+            q_tot, size = mix(part(weights, "mixer"), values[t, b], (t, b), batch.actions[t, b])
             if batch.valid[t, b]:
                 squared = squared + np.mean((q_tot - goal[t, b]) ** 2)
             if batch.valid[t, b] or (protocol.penalise_padding and t <= last):

@@ -12,7 +12,7 @@ import pytest
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.value_decomposition import Params, ValueDecomposition
 from qohort.interop.pymarl import to_pymarl
-from qohort.mixers import QMIX, VDN, Independent, Qatten
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Qatten
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.window import Window
 from tests.references import learner as reference
@@ -29,6 +29,9 @@ CONFIGS = {
     "vdn": ValueDecomposition(mixer=VDN(), team=TEAM),
     "iql": ValueDecomposition(mixer=Independent(), team=TEAM),
     "qmix, clipped": ValueDecomposition(mixer=QMIX(**SMALL), team=TEAM, optimiser=Optimiser(clip=0.1)),
+    "qplex": ValueDecomposition(
+        mixer=QPLEX(hypernet_hidden=2, importance=Importance(kernels=2, layers=2, hidden=2)), team=TEAM
+    ),
     "qatten, single, padding in the penalty": ValueDecomposition(
         mixer=Qatten(heads=2, regulariser=0.5, dead="action-0", **SMALL), team=TEAM, double_q=False
     ),
@@ -86,11 +89,13 @@ def reference_of(
         **{name: np.asarray(getattr(window, name)) for name in fields},
     )
 
-    def mix(weights: dict, chosen: np.ndarray, place: tuple[int, int], actions: np.ndarray) -> tuple[np.ndarray, Any]:
+    def mix(weights: dict, values: np.ndarray, place: tuple[int, int], actions: np.ndarray) -> tuple[np.ndarray, Any]:
+        chosen = values[np.arange(len(actions)), actions]
+        best = np.where(batch.avail[place], np.real(values), -np.inf).max(axis=1)
         if isinstance(config.mixer, Independent):
             return chosen, 0.0
-        moment = moment_of(jax.tree.map(lambda leaf: leaf[place], window.observations), actions, chosen)
-        assert isinstance(config.mixer, VDN | QMIX | Qatten)
+        moment = moment_of(jax.tree.map(lambda leaf: leaf[place], window.observations), actions, best)
+        assert isinstance(config.mixer, VDN | QMIX | Qatten | QPLEX)
         value, penalty = expected(config.mixer, weights, chosen, moment)
         return np.array([value]), penalty
 

@@ -12,7 +12,7 @@ import pytest
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.replay_free import ReplayFree
 from qohort.algorithms.value_decomposition import ValueDecomposition
-from qohort.mixers import VDN, Qatten
+from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Qatten
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.fresh import Fresh
 from tests.references import learner as reference
@@ -21,7 +21,13 @@ from tests.references.test_learner_reference import EPISODES, SMALL, SPEC, names
 
 TEAM = Recurrent(hidden=2)
 OPTIMISER = Optimiser(kind="adam", learning_rate=1e-3, eps=1e-8, clip=0.5)
-MIXERS = {"vdn": VDN(), "qatten": Qatten(heads=2, regulariser=0.5, regulariser_form="corrected", **SMALL)}
+MIXERS = {
+    "iql": Independent(),
+    "vdn": VDN(),
+    "qmix": QMIX(embed=2, hypernet_hidden=3, norm=True),
+    "qatten": Qatten(heads=2, regulariser=0.5, regulariser_form="corrected", **SMALL),
+    "qplex": QPLEX(hypernet_hidden=3, norm=True, importance=Importance(kernels=1, layers=2, hidden=3, norm=True)),
+}
 
 
 def one_by_one(start: Weights, parts: list, like: ValueDecomposition) -> tuple[Weights, list[float]]:
