@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from qohort.algorithms.registry import METHODS
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
@@ -36,6 +38,15 @@ def test_the_example_of_using_a_team(tmp_path: pathlib.Path):
 def test_the_example_of_a_world_is_the_one_in_the_documents():
     example = (ROOT / "examples" / "my_world.py").read_text().strip()
     assert example in (ROOT / "docs" / "own-world.md").read_text()
+
+
+def test_the_files_that_methods_are_made_of():
+    """The table has a row for every method, and its files are there."""
+    rows = re.findall(r"^\| (`.*?`) \| (`\w+/.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    named = {name for methods, _ in rows for name in re.findall(r"`(.+?)`", methods)}
+    assert named == {name for name in METHODS if not name.startswith("pqn-")} | {"pqn-..."}
+    files = [file for _, cell in rows for file in re.findall(r"`(.+?)`", cell)]
+    assert [file for file in files if not (ROOT / "qohort" / file).is_file()] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
