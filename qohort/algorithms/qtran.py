@@ -17,8 +17,10 @@ Son et al., *QTRAN: learning to factorize with transformation for cooperative mu
 - û' is chosen by the live utilities (`double_q`), as in PyMARL; the paper chooses by the target ones.
 - QTRAN-alt: an agent that has one action left, a dead one in a battle, is left out of the mean. Its minimum would be D
   itself, drawn to 0 whatever the others do.
-- `target = authors`: their TensorFlow release has y = r + γ Σ_i max_a Q_i⁻(τ'_i, a). (For QTRAN-alt it has there the
-  greatest counterfactual value, which is not an option.)
+- `target = authors`: their TensorFlow release does not ask for Q⁻(τ', û'). With û' of the target's own utilities,
+
+    y = r + γ Σ_i max_a Q_i⁻(τ'_i, a)                                               (QTRAN-base)
+    y = r + γ max_i max_a Q⁻(τ', a, û'_−i)                                          (QTRAN-alt)
 - PyMARL's version is the preset `pymarl`: L_nopt counts a tenth, and the critic reads the state (`critic.form`).
 """
 
@@ -61,7 +63,7 @@ class QTRAN(AbstractQLearning):
     critic: QTRANCritic = QTRANCritic()
     """The joint critic, and its value of the state."""
     target: Literal["paper", "authors"] = "paper"
-    """What follows a step: the joint critic's greedy value, or the sum of the utilities' maxima."""
+    """What follows a step: the joint critic's value of the greedy action, or what the authors' release has there."""
     lambda_opt: float = 1.0
     """The weight of L_opt."""
     lambda_nopt: float = 1.0
@@ -127,18 +129,36 @@ class QTRAN(AbstractQLearning):
         return td_loss + self.lambda_opt * opt_loss + self.lambda_nopt * nopt_loss, looked
 
     def _targets(self, window: Window, values: Float[Array, "T1 B N A"], target: Params) -> Float[Array, "T B 1"]:
-        """y: the joint critic's value of the greedy action, or the authors' sum."""
-        behind = target.team(window.memory(target.team), window.view, window.first)[0]
-        summed = self.target == "authors"
+        """y, by the joint critic; for QTRAN-base and `authors` by the sum of utilities."""
+        behind, seen = target.team(window.memory(target.team), window.view, window.first)[0], window.observations
+        authors = self.target == "authors"
+        summed, exchanged = authors and self.variant == "base", authors and self.variant == "alt"
 
         def joint(rows: slice, actions: Int[Array, "T B N"]) -> Float[Array, "T B 1"]:
             if summed:
                 return jnp.sum(pick(behind.values[rows], actions), axis=-1, keepdims=True)
-            state = window.observations.state[rows]
-            return per_row(target.critic, behind.features[rows], state, actions)[..., None]
+            return per_row(target.critic, behind.features[rows], seen.state[rows], actions)[..., None]
 
-        chooser = jax.lax.stop_gradient(values) if self.double_q and not summed else behind.values
-        return self.targets(window, joint, greedy(chooser, window.observations.avail))
+        chooser = jax.lax.stop_gradient(values) if self.double_q and not authors else behind.values
+        best = greedy(chooser, seen.avail)
+        if exchanged:
+            instead = per_row(target.critic.counterfactual, behind.features, seen.state, best)
+            best = per_row(best_exchange, best, instead, seen.avail)
+        return self.targets(window, joint, best)
+
+
+def best_exchange(
+    actions: Int[Array, " N"], instead: Float[Array, "N A"], avail: Bool[Array, "N A"]
+) -> Int[Array, " N"]:
+    """The best of the joint actions in which at most one agent does something else.
+
+    Args:
+        actions: the joint action that is changed, u.
+        instead: Q(τ, a, u_−i) of each agent's actions a.
+        avail: the actions that may be taken instead.
+    """
+    agent, action = jnp.divmod(jnp.argmax(mask_unavailable(instead, avail)), instead.shape[-1])
+    return jnp.where(jnp.arange(actions.shape[0]) == agent, action, actions)
 
 
 def least_gaps_squared(

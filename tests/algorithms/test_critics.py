@@ -117,16 +117,41 @@ def test_qtran_alt_leaves_out_what_cannot_be_chosen():
 
 
 def test_what_follows_a_step_of_qtran():
-    """Single Q: the target's own greedy actions are worth 20; the authors add up its maxima, 8 + 5."""
+    """Single Q: the target's own greedy actions, 0 and 1, are worth 20.
+
+    The authors add up the target's maxima, 8 + 5. For QTRAN-alt they let one agent do something else, if that is
+    worth more: agent 0, which makes it 40.
+    """
     window = step((0, 1), reward=2.0)
     cases: dict[float, dict[str, Any]] = {
         2 + 0.9 * 30: {},
         2 + 0.9 * 20: {"double_q": False},
         2 + 0.9 * 13: {"target": "authors"},
+        2 + 0.9 * 40: {"target": "authors", "variant": "alt"},
     }
     for wanted, settings in cases.items():
         target = QTRAN(gamma=0.9, **settings).loss(LIVE, BEHIND, window)[1]["target"]
         assert float(target[0, 0, 0]) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("avail", "worth"),
+    [
+        ([[True, False], [True, True]], 20.0),  # agent 0 must stay: 10 or 20
+        ([[True, True], [True, False]], 30.0),  # agent 1 stays at 0, and agent 0 leaves 10 for 30
+    ],
+)
+def test_the_authors_exchange_available_actions_only(avail: list[list[bool]], worth: float):
+    algorithm = QTRAN(gamma=0.9, variant="alt", target="authors")
+    target = algorithm.loss(LIVE, BEHIND, step((0, 0), reward=2.0, avail=avail))[1]["target"]
+    assert float(target[0, 0, 0]) == pytest.approx(2 + 0.9 * worth, rel=1e-5)
+
+
+def test_one_agent_at_most_is_exchanged():
+    """From 0 and 0 the best single change is worth 30; both at once would be worth 40."""
+    swapped = qtran.Params(Fixed(jnp.array([[8.0, 1.0], [5.0, 1.0]])), BEHIND.critic)
+    target = QTRAN(gamma=0.9, variant="alt", target="authors").loss(LIVE, swapped, step((0, 1), reward=2.0))[1]
+    assert float(target["target"][0, 0, 0]) == pytest.approx(2 + 0.9 * 30, rel=1e-5)
 
 
 SUM = VDNMixer(value=None, feed="state")

@@ -71,6 +71,11 @@ def best(values: np.ndarray, avail: np.ndarray) -> np.ndarray:
     return np.array([np.flatnonzero(free)[np.real(q)[free].argmax()] for q, free in zip(values, avail, strict=True)])
 
 
+def exchanges(actions: np.ndarray, avail: np.ndarray) -> list[np.ndarray]:
+    """(a, u_−i) of every agent i and each of its available actions a."""
+    return [np.where(np.arange(len(actions)) == i, a, actions) for i, a in np.argwhere(avail)]
+
+
 def targets(live: Weights, target: Weights, batch: Batch, state: np.ndarray, settings: Settings) -> np.ndarray:
     """One-step targets; what hit the time limit counts as the end."""
     steps, episodes = batch.valid.shape
@@ -80,12 +85,15 @@ def targets(live: Weights, target: Weights, batch: Batch, state: np.ndarray, set
     for t in range(steps):
         for b in range(episodes):
             seen = t + 1, b
-            if settings.target == "authors":
-                own = best(values[seen], batch.avail[seen])
-                following = sum(q[a] for q, a in zip(values[seen], own, strict=True))
-            else:
-                chosen = best(chooser[seen], batch.avail[seen])
-                following = joint_value(part(target, "critic"), settings.form, memory[seen], state[seen], chosen)
+            joint = functools.partial(joint_value, part(target, "critic"), settings.form, memory[seen], state[seen])
+            own = best(values[seen], batch.avail[seen])
+            match settings.target, settings.variant:
+                case "authors", "base":
+                    following = sum(q[a] for q, a in zip(values[seen], own, strict=True))
+                case "authors", "alt":
+                    following = max(np.real(joint(actions)) for actions in exchanges(own, batch.avail[seen]))
+                case _:
+                    following = joint(best(chooser[seen], batch.avail[seen]))
             ends = batch.terminated[t, b] or batch.truncated[t, b]
             goal[t, b] = batch.reward[t, b, 0] + (0 if ends else settings.gamma * np.real(following))
     return goal

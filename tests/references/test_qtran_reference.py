@@ -32,6 +32,7 @@ CONFIGS = {
     "base, actions only, single Q": QTRAN(
         team=TEAM, critic=QTRANCritic(form="pymarl-coma", embed=2), double_q=False, lambda_nopt=0.1
     ),
+    "base, the authors' target": QTRAN(team=TEAM, critic=QTRANCritic(embed=2), target="authors"),
 }
 
 
