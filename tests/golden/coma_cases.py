@@ -10,7 +10,6 @@ import numpy as np
 
 from qohort.algorithms.coma import COMA, COMALearner
 from qohort.algorithms.joint import per_row, pick
-from qohort.algorithms.optimiser import Optimiser
 from qohort.estimators.exploration import LinearSchedule
 from qohort.interop.pymarl import agent_from_pymarl, to_pymarl
 from qohort.interop.pymarl_coma import critic_from_pymarl, critic_to_pymarl
@@ -19,6 +18,7 @@ from qohort.networks.recurrent import Recurrent
 from qohort.spec import EnvSpec
 from tests.golden.cases import Golden
 from tests.golden.comparison import Comparison
+from tests.golden.learner_cases import optimiser_of
 from tests.golden.mixer_cases import add_gradient
 from tests.golden.worlds import batch_spec, window_of
 
@@ -52,7 +52,7 @@ def compare_coma_critic(golden: Golden, _: str, comparison: Comparison) -> None:
 
 def compare_coma_learner(golden: Golden, variant: str, comparison: Comparison) -> None:
     spec = batch_spec(golden)
-    config = config_of(golden, golden.meta["variants"][variant])
+    config = config_of(golden)
     learner = learner_of(golden, config, spec)
     window = window_of(golden, spec)
     window = dataclasses.replace(window, exploration=jnp.full(window.valid.shape, config.epsilon.start))
@@ -65,6 +65,7 @@ def compare_coma_learner(golden: Golden, variant: str, comparison: Comparison) -
     comparison.add("value", "loss", looked["policy_loss"], stored["loss"])
     comparison.add("gradient", "grad_norm", looked["grad_norm"], stored["grad_norm"])
     compare_gradient(comparison, "grad/agent.", to_pymarl(gradient), part(stored, "grad/agent."))
+    looked["features"] = learner.params.team(window.memory(learner.params.team), window.view, window.first)[0].features
     compare_middle(golden, comparison, looked, actions=actions, stored=stored)
     compare_critic_steps(golden, comparison, (config, learner), looked=looked, stored=stored)
 
@@ -79,28 +80,22 @@ def compare_coma_learner(golden: Golden, variant: str, comparison: Comparison) -
         comparison.add("value", "step2_loss", learn(after, window, actions)[1]["policy_loss"], stored["step2_loss"])
 
 
-def config_of(golden: Golden, settings: dict[str, Any]) -> COMA:
+def config_of(golden: Golden) -> COMA:
     """The published settings."""
-
-    def setting(name: str, default: Any) -> Any:
-        return settings.get(name, golden.setting(name, default=default))
-
-    def optimiser(rate: str) -> Optimiser:
-        return Optimiser(
-            learning_rate=float(setting(rate, 5e-4)),
-            eps=float(setting("optim_eps", 1e-5)),
-            clip=float(setting("grad_norm_clip", 10)),
-        )
-
-    ends = {"start": float(setting("epsilon_start", 0.5)), "end": float(setting("epsilon_finish", 0.01))}
+    setting = golden.setting
+    ends = {
+        "start": float(setting("epsilon_start", default=0.5)),
+        "end": float(setting("epsilon_finish", default=0.01)),
+    }
     return COMA(
-        gamma=float(setting("gamma", 0.99)),
-        td_lambda=float(setting("td_lambda", 0.8)),
+        gamma=float(setting("gamma", default=0.99)),
+        td_lambda=float(setting("td_lambda", default=0.8)),
         mask_before_softmax=setting("mask_before_softmax", default=True),
-        optimiser=optimiser("lr"),
-        critic_optimiser=optimiser("critic_lr"),
-        epsilon=LinearSchedule(**ends, steps=int(setting("epsilon_anneal_time", 100_000))),
-        target_interval=int(setting("target_update_interval", 200)),
+        entropy=float(setting("entropy", default=0.0)),
+        optimiser=optimiser_of(golden, "lr"),
+        critic_optimiser=optimiser_of(golden, "critic_lr"),
+        epsilon=LinearSchedule(**ends, steps=int(setting("epsilon_anneal_time", default=100_000))),
+        target_interval=int(setting("target_update_interval", default=200)),
     )
 
 
@@ -153,6 +148,8 @@ def compare_middle(
         "critic_targets": looked["goals"],
         "target_q_values": looked["target_values"],
         "target_q_taken": pick(looked["target_values"], actions),
+        "hidden": looked["features"][:-1],
+        "mask": jnp.broadcast_to(mask.T[..., None], looked["advantages"].shape),
     }
     for path, wanted in part(stored, "mid/").items():
         if path in found:

@@ -20,9 +20,9 @@ from tests.golden.learner_cases import Family, pick, protocol_of, team_of
 from tests.golden.worlds import joint_critic_of, mixer_of
 
 
-def qtran_config(golden: Golden, settings: dict[str, Any], *, exact: bool) -> QTRAN:
+def qtran_config(golden: Golden, *, exact: bool) -> QTRAN:
     return QTRAN(
-        **protocol_of(golden, settings, exact=exact),
+        **protocol_of(golden, exact=exact),
         lambda_opt=float(golden.setting("opt_loss", default=1)),
         lambda_nopt=float(golden.setting("nopt_min_loss", default=0.1)),
     )
@@ -63,16 +63,19 @@ def qtran_middle(
     }
 
 
-def weighted_config(golden: Golden, settings: dict[str, Any], *, exact: bool) -> WeightedQMIX:
-    optimistic = settings.get("hysteretic_qmix", golden.setting("hysteretic_qmix", default=True))
+def weighted_config(golden: Golden, *, exact: bool) -> WeightedQMIX:
     return WeightedQMIX(
-        **protocol_of(golden, settings, exact=exact),
-        weighting="ow" if optimistic else "cw",
-        alpha=float(settings.get("w", golden.setting("w", default=0.1))),
-        central_scale=0.5 if golden.pymarl2 else 1.0,
+        **protocol_of(golden, exact=exact),
+        weighting="ow" if golden.setting("hysteretic_qmix", default=True) else "cw",
+        alpha=float(golden.setting("w", default=0.1)),
+        central_scale=weighted_counts(golden)["central_loss"] * (0.5 if golden.pymarl2 else 1.0),
         estimator="td-lambda" if golden.pymarl2 else "one-step",
-        td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
+        td_lambda=float(golden.setting("td_lambda", default=0.6)),
     )
+
+
+def weighted_counts(golden: Golden) -> dict[str, float]:
+    return {"central_loss": float(golden.setting("central_loss", default=1))}
 
 
 def weighted_params(golden: Golden, net: str, spec: EnvSpec) -> weighted_qmix.Params:
@@ -148,4 +151,5 @@ WEIGHTED_QMIX = Family(
     weighted_named,
     weighted_middle,
     terms=tuple((name, name) for name in ("qmix_loss", "central_loss")),
+    counts=weighted_counts,
 )

@@ -1,6 +1,7 @@
 """A learner file: everything on the way to the loss, gradients, and two steps of the optimiser."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ class Family:
     """Learners that are compared alike, and what is their own."""
 
     config: Callable[..., Any]
-    """From a file, the variant's settings, and whether γ is exact, to our settings."""
+    """From a file, and whether γ is exact, to our settings."""
     params: Callable[[Golden, str, EnvSpec], Any]
     """The weights under `param` or `target`."""
     named: Callable[[Golden, Any], dict[str, np.ndarray]]
@@ -39,12 +40,13 @@ class Family:
     """What can be seen on the way to the loss, under its names in the file."""
     terms: tuple[tuple[str, str], ...] = ()
     """Parts of the loss whose gradients are stored: their names, and ours."""
+    counts: Callable[[Golden], dict[str, float]] = lambda golden: {}
+    """What such a part counts in the loss, if ours is told with that and theirs without."""
 
 
 def compare_learner(family: Family, golden: Golden, variant: str, comparison: Comparison) -> None:
     spec = batch_spec(golden)
-    settings = golden.meta["variants"][variant]
-    config = family.config(golden, settings, exact=comparison.x64)
+    config = family.config(golden, exact=comparison.x64)
     params, target = (family.params(golden, net, spec) for net in ("param", "target"))
     learner = QLearner(
         params=params,
@@ -56,7 +58,7 @@ def compare_learner(family: Family, golden: Golden, variant: str, comparison: Co
     window = window_of(golden, spec)
     last = jnp.array(golden.arrays["batch/actions"][:, -1, :, 0])
     prefix = f"f64/{variant}/" if comparison.x64 else f"{variant}/"
-    stored = golden.under(prefix)
+    stored = counted(golden.under(prefix), family.counts(golden))
 
     terms = tuple(
         (name, ours) for name, ours in family.terms if any(path.startswith(f"grad_of_{name}/") for path in stored)
@@ -79,36 +81,44 @@ def compare_learner(family: Family, golden: Golden, variant: str, comparison: Co
     compare_steps(golden, comparison, ours=ours, stored=stored, free=free, rate=config.optimiser.learning_rate)
 
 
-def config_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> ValueDecomposition:
+def counted(stored: dict[str, np.ndarray], counts: dict[str, float]) -> dict[str, np.ndarray]:
+    """The arrays of a variant, with parts of the loss and their gradients times what they count."""
+    return {
+        path: array * math.prod(c for name, c in counts.items() if path.startswith((f"mid/{name}", f"grad_of_{name}/")))
+        for path, array in stored.items()
+    }
+
+
+def config_of(golden: Golden, *, exact: bool) -> ValueDecomposition:
     second = golden.pymarl2
-    q_lambda = settings.get("q_lambda", golden.setting("q_lambda", default=False))
-    chained = "q-lambda-pymarl2" if q_lambda else "td-lambda"
-    double_q = settings.get("double_q", golden.setting("double_q", default=True))
+    chained = "q-lambda-pymarl2" if golden.setting("q_lambda", default=False) else "td-lambda"
     return ValueDecomposition(
-        **protocol_of(golden, settings, exact=exact),
-        unavailable_targets=golden.qplex and not double_q,
-        estimator=chained if second else "one-step",
-        td_lambda=settings.get("td_lambda", golden.setting("td_lambda", default=0.6)),
+        **protocol_of(golden, exact=exact),
+        unavailable_targets=golden.qplex and not golden.setting("double_q", default=True),
+        estimator=chained if second and not golden.is_of("q_learner") else "one-step",
+        td_lambda=float(golden.setting("td_lambda", default=0.6)),
         loss_scale=0.5 if second else 1.0,
     )
 
 
-def protocol_of(golden: Golden, settings: dict[str, Any], *, exact: bool) -> dict[str, Any]:
+def protocol_of(golden: Golden, *, exact: bool) -> dict[str, Any]:
     """The published settings. PyMARL forms γ(1 − d) in single precision even where it computes in double."""
-    fixed = golden.qplex or any("max_q_learner" in name for name in golden.meta["classes"])
-    usual = "adam" if golden.pymarl2 and fixed else "rmsprop"
-    adam = settings.get("optimizer", golden.setting("optimizer", default=usual)) == "adam"
-    gamma = golden.setting("gamma", default=0.99)
+    gamma = float(golden.setting("gamma", default=0.99))
     return {
         "gamma": float(np.float32(gamma)) if exact and not golden.pymarl2 else gamma,
-        "double_q": settings.get("double_q", golden.setting("double_q", default=True)),
-        "optimiser": Optimiser(
-            kind="adam" if adam else "rmsprop",
-            learning_rate=float(golden.setting("lr", default=5e-4)),
-            eps=1e-8 if adam else float(golden.setting("optim_eps", default=1e-5)),
-            clip=float(golden.setting("grad_norm_clip", default=10)),
-        ),
+        "double_q": golden.setting("double_q", default=True),
+        "optimiser": optimiser_of(golden, "lr"),
     }
+
+
+def optimiser_of(golden: Golden, rate: str) -> Optimiser:
+    """The optimiser whose learning rate has this name; PyMARL2's Adam has an eps of its own."""
+    return Optimiser(
+        kind="adam" if golden.adam else "rmsprop",
+        learning_rate=float(golden.setting(rate, default=5e-4)),
+        eps=1e-8 if golden.adam else float(golden.setting("optim_eps", default=1e-5)),
+        clip=float(golden.setting("grad_norm_clip", default=10)),
+    )
 
 
 def params_of(golden: Golden, net: str, spec: EnvSpec) -> Params:

@@ -25,15 +25,19 @@ def compare_mixer(golden: Golden, _: str, comparison: Comparison) -> None:
     stored = golden.under("in/")
     inputs = {name: jnp.array(stored[name], float) for name in ("agent_qs", "states")}
     rows, agents, size = inputs["agent_qs"].shape[:2], inputs["agent_qs"].shape[2], inputs["states"].shape[-1]
-    choices = stored["actions_onehot"].shape[-1] if "actions_onehot" in stored else 2
+    choices = (
+        stored["actions_onehot"].shape[-1] if "actions_onehot" in stored else golden.setting("n_actions", default=2)
+    )
+    if "max_q_i" in stored:
+        inputs["max_q_i"] = jnp.array(stored["max_q_i"], float)
     spec = spec_of(agents, choices, 1, size, unit_size(golden, agents, size))
     mixer = mixer_of(golden, golden.under("param/"), spec)
     actions = actions_of(stored, (*rows, agents))
-    best = jnp.array(stored["max_q_i"], float) if "max_q_i" in stored else None
 
     @eqx.filter_jit
     def outputs(mixer: AbstractMixer, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
         qs, states = inputs["agent_qs"].reshape(*rows, agents), inputs["states"]
+        best = inputs.get("max_q_i", qs)
         moments = Observation(
             obs=jnp.zeros((*rows, agents, 1)),
             state=states,
@@ -41,7 +45,7 @@ def compare_mixer(golden: Golden, _: str, comparison: Comparison) -> None:
             avail=jnp.ones((*rows, agents, choices), bool),
             alive=jnp.ones((*rows, agents), bool),
         )
-        out = jax.vmap(jax.vmap(mixer))(qs, qs if best is None else best, moments, actions)
+        out = jax.vmap(jax.vmap(mixer))(qs, best, moments, actions)
         named = {"q_tot": out.q_tot, "attend_mag_reg": jnp.mean(out.regulariser)}
         named |= {name: out.aux[name][..., None] for name in ("v_tot", "adv_tot") if name in out.aux}
         for name, ours in (("lambda_weights", "importance"), ("w_final", "weights"), ("v_per_agent", "state_values")):
