@@ -77,7 +77,7 @@ def test_flags_for_those_who_come_from_pymarl():
     page = (ROOT / "docs" / "pymarl.md").read_text()
     known = {
         name.replace("_", "-")
-        for method in ("qmix", "qatten", "qplex", "coma")
+        for method in ("qmix", "qatten", "qplex", "qtran", "ow-qmix", "coma")
         for which in METHODS[method].presets
         for name in flat({"algorithm": config_to_dict(preset(method, "battle/3m", which).algorithm)})
     }

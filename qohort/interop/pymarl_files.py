@@ -1,0 +1,69 @@
+"""A folder of `.th` files, named as PyMARL's `save_models` names them.
+
+| file | what it holds |
+|---|---|
+| `agent.th` | the agents |
+| `mixer.th` | the mixer, empty for VDN; for QTRAN its joint critic |
+| `critic.th` | COMA's critic |
+| `central_agent.th`, `central_mixer.th` | the unrestricted value of weighted QMIX; its release saves the agents only |
+
+The state of PyTorch's optimiser, `opt.th`, is not written: PyMARL's controller loads `agent.th` alone, its learner asks
+for `opt.th` too. Nor are networks that a release makes and never uses: QTRAN's encoding in the form `pymarl-coma`, and
+QPLEX's transformation if it is switched off. Load such a file with `strict=False`.
+"""
+
+import pathlib
+
+import numpy as np
+
+from qohort.algorithms import coma, qtran, value_decomposition, weighted_qmix
+from qohort.errors import QohortError
+from qohort.interop.places import Arrays
+from qohort.interop.pymarl import Dialect, to_pymarl
+from qohort.interop.pymarl_coma import critic_to_pymarl
+from qohort.mixers import IndependentMixer
+
+AnyParams = value_decomposition.Params | qtran.Params | weighted_qmix.Params | coma.Params
+"""The weights of a method that PyMARL has too."""
+
+
+def save_models(folder: str | pathlib.Path, params: AnyParams, dialect: Dialect = "pymarl") -> list[pathlib.Path]:
+    """Write everything that a method learns, `learner.params`, into a folder; returns the files."""
+    written = []
+    for name, arrays in models(params, dialect).items():
+        written.append(pathlib.Path(folder) / f"{name}.th")
+        write_th(written[-1], arrays)
+    return written
+
+
+def models(params: AnyParams, dialect: Dialect = "pymarl") -> dict[str, dict[str, np.ndarray]]:
+    """The arrays of each file, by its name without the ending."""
+    agent = {"agent": to_pymarl(params.team)}
+    match params:
+        case coma.Params():
+            return {**agent, "critic": critic_to_pymarl(params.critic)}
+        case qtran.Params():
+            return {**agent, "mixer": to_pymarl(params.critic)}
+        case weighted_qmix.Params():
+            return {
+                **agent,
+                "mixer": to_pymarl(params.mixer, dialect),
+                "central_agent": to_pymarl(params.central_team),
+                "central_mixer": to_pymarl(params.central_mixer),
+            }
+        case value_decomposition.Params(mixer=IndependentMixer()):
+            return agent
+        case value_decomposition.Params():
+            return {**agent, "mixer": to_pymarl(params.mixer, dialect)}
+
+
+def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
+    """Write arrays as a `.th` file that `load_state_dict` takes."""
+    try:
+        import torch
+    except ImportError as missing:
+        raise QohortError(
+            f"{path}: writing PyTorch files needs torch, which is not installed. Run: pip install 'qohort[pymarl]'"
+        ) from missing
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, path)
