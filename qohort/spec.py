@@ -43,6 +43,7 @@ class EnvSpec:
         no_op: the action that does nothing, if there is one.
         reward: one reward for the team, or one for each agent.
         groups: a label for each agent; agents of one label may share a network (`sharing="groups"`).
+        version: the version of its rules, if they have one; every run records it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class EnvSpec:
     no_op: int | None = None
     reward: Literal["team", "individual"] = "team"
     groups: tuple[str, ...] = ()
+    version: str | None = None
 
     def __post_init__(self) -> None:
         for field in ("agents", "actions", "obs_features", "state_features", "unit_features"):

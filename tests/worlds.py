@@ -26,7 +26,7 @@ class Clock(AbstractEnv):
     spec: EnvSpec = eqx.field(static=True)
     individual: bool = eqx.field(static=True)
 
-    def __init__(self, limit: int = 6, *, individual: bool = False) -> None:
+    def __init__(self, limit: int = 6, *, individual: bool = False, version: str | None = None) -> None:
         self.individual = individual
         self.spec = EnvSpec(
             name="tests/clock",
@@ -39,6 +39,7 @@ class Clock(AbstractEnv):
             metrics=("late",),
             reward="individual" if individual else "team",
             groups=("early", "late"),
+            version=version,
         )
 
     def reset(self, key: PRNGKeyArray) -> ClockState:

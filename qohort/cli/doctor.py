@@ -72,7 +72,7 @@ def _facts() -> dict[str, str]:
     facts = {"qohort": here["versions"]["qohort"], **facts}
     devices = here["devices"]
     facts["device"] = f"{devices['count']} × {devices['kind']} ({devices['platform']})"
-    facts["processors"] = str(here["cpus"])
+    facts["processors"] = f"{here['cpus']} × {here['processor']}"
     room = device_memory()
     facts["memory"] = "unknown" if room is None else f"{readable(float(room))} free on the device"
     facts["platform"] = here["platform"]

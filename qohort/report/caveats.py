@@ -1,6 +1,7 @@
 """What a reader has to know before the numbers: everything unequal, missing, unfinished or rough, in sentences."""
 
 import collections
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,9 @@ def caveats(collection: Collection) -> list[str]:
     """Sentences, the gravest first."""
     cells = [cell for world in collection.worlds for cell in collection.on(world)]
     records = [record for cell in cells for record in cell.records]
-    told = [*collection.notes, *_versions(records), *_machines(records)]
+    told = list(collection.notes)
+    told += [sentence for world in collection.worlds for sentence in _rules(world, collection.on(world))]
+    told += [*_versions(records), *_machines(records)]
     told += [f"{cell.label} on {cell.world} has no evaluation yet and is left out." for cell in collection.empty]
     told += [sentence for cell in cells if (sentence := _seeds(cell))]
     told += [sentence for cell in cells for sentence in _odd(cell, collection)]
@@ -100,22 +103,41 @@ def _few(cells: Sequence[Cell]) -> list[str]:
     return [f"{told}. Intervals of fewer than five seeds are rough, and too narrow rather than too wide{none}."]
 
 
+def _rules(world: str, cells: Sequence[Cell]) -> Iterable[str]:
+    """Versions of the world itself that differ, and runs of which none is known although it is of others."""
+    found = [(record.world_versions, cell.label) for cell in cells for record in cell.records]
+    known = sorted({version for versions, _ in found for version in versions if version is not None})
+    if len(known) > 1:
+        trained = _by_value((", then ".join(name or "not recorded" for name in each), who) for each, who in found)
+        listed = joined([f"{versions} ({joined(who)})" for versions, who in trained.items()])
+        yield f"Runs on {world} are of different versions of it: {listed}. Their scores are of different games."
+    elif known and (without := dict.fromkeys(who for versions, who in found if None in versions)):
+        yield (
+            f"With some runs on {world} ({joined([*without])}) no version of it was recorded, as with all older runs; "
+            f"the others are of {known[0]}."
+        )
+
+
 def _versions(records: Sequence[RunRecord]) -> list[str]:
-    """One sentence for the library itself, one for its revision, one for what it stands on."""
+    """One sentence for the library itself, one for each revision, one for what it stands on."""
     versions = [(record, _mapping(record, "versions")) for record in records]
     told = []
     own = _by_value((str(found["qohort"]), _named(record)) for record, found in versions if "qohort" in found)
     if len(own) > 1:
         each = joined([f"{version} ({_some(who)})" for version, who in own.items()])
         told.append(f"Runs are of different versions of Qohort: {each}; {_GAME}.")
-    commits = _by_value(
-        (str(found["commit"])[:8], _named(record))
-        for record in records
-        if "commit" in (found := _mapping(record, "git"))
-    )
+    commits = _by_value((commit, _named(record)) for record in records if (commit := _commit(record, "git")))
     if len(commits) > 1:
         each = joined([f"{commit} ({_some(who)})" for commit, who in commits.items()])
         told.append(f"Runs were started from different revisions of the code: {each}; {_GAME}.")
+    around = _by_value(
+        (commit, _named(record))
+        for record in records
+        if (commit := _commit(record, "folder_git")) and commit != _commit(record, "git")
+    )
+    if len(around) > 1:
+        each = joined([f"{commit} ({_some(who)})" for commit, who in around.items()])
+        told.append(f"The code in the folder where runs were started is of different revisions: {each}.")
     names = sorted({name for _, found in versions for name in found if name != "qohort"})
     other = {name: sorted({str(found[name]) for _, found in versions if name in found}) for name in names}
     if differing := [f"{name} {joined(values)}" for name, values in other.items() if len(values) > 1]:
@@ -124,20 +146,59 @@ def _versions(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _machines(records: Sequence[RunRecord]) -> list[str]:
-    """Times can be compared only where the machine was the same."""
-    machines = _by_value((machine, _named(record)) for record in records if (machine := _machine(record.process)))
-    if len(machines) < 2:
+    """Times can be compared only where the machine was the same. What a run did not record contradicts nothing."""
+    machines = [(_machine(record.process), record) for record in records]
+    different: list[_Machine] = []
+    for machine, _ in sorted(machines, key=lambda found: found[0].unknown):
+        if all(machine.contradicts(other) for other in different):
+            different.append(machine)
+    if len(different) < 2:
         return []
-    each = joined([f"{machine} ({_some(who)})" for machine, who in machines.items()])
+    named = _by_value(
+        (str(fitting[0]), _named(record))
+        for machine, record in machines
+        if len(fitting := [other for other in different if not machine.contradicts(other)]) == 1
+    )
+    each = joined([f"{machine} ({_some(who)})" for machine, who in named.items()])
     return [f"Runs were made on different machines: {each}. Seconds and throughput of those cannot be compared."]
 
 
-def _machine(process: Mapping[str, Any]) -> str:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Machine:
+    """What is known of one; None is unknown."""
+
+    host: str | None
+    device: str | None
+    processor: str | None
+    cpus: int | None
+
+    @property
+    def unknown(self) -> int:
+        return dataclasses.astuple(self).count(None)
+
+    def contradicts(self, other: "_Machine") -> bool:
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return any(None not in pair and pair[0] != pair[1] for pair in pairs)
+
+    def __str__(self) -> str:
+        count = "" if self.cpus is None else f"{self.cpus} processor{'' if self.cpus == 1 else 's'}"
+        parts = (self.host, self.device, count + (f" ({self.processor})" if self.processor else ""))
+        return ", ".join(part for part in parts if part)
+
+
+def _machine(process: Mapping[str, Any]) -> _Machine:
     devices = process.get("devices")
-    if not isinstance(devices, Mapping):
-        return ""
-    kind = f"{devices.get('kind')}" + (f" × {devices['count']}" if devices.get("count", 1) != 1 else "")
-    return f"{process.get('host')}, {kind}, {process.get('cpus')} processors"
+    device = None
+    if isinstance(devices, Mapping):
+        device = f"{devices.get('kind')}" + (f" × {devices['count']}" if devices.get("count", 1) != 1 else "")
+    return _Machine(
+        host=process.get("host"), device=device, processor=process.get("processor"), cpus=process.get("cpus")
+    )
+
+
+def _commit(record: RunRecord, name: str) -> str:
+    """The first letters of a revision; empty if none is known."""
+    return str(_mapping(record, name).get("commit", ""))[:8]
 
 
 def _mapping(record: RunRecord, name: str) -> Mapping[str, Any]:

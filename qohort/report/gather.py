@@ -87,6 +87,8 @@ class RunRecord:
     running: bool
     process: Mapping[str, Any]
     """The last process that worked here: versions, devices, revision."""
+    world_versions: tuple[str | None, ...]
+    """Of the world's rules, each once, as the processes that worked here met them; None where one recorded none."""
 
 
 def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
@@ -131,7 +133,7 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
     run = config["run"]
     planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
     finished, running = (folder / FINISHED).exists(), _is_running(folder)
-    steps = int(run["steps"])
+    steps, processes = int(run["steps"]), _processes(folder)
     seeds = [
         _read_seed(folder, seed, steps=steps, finished=finished and seed in planned, running=running)
         for seed in seeds_in(folder)
@@ -145,7 +147,8 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
         planned_steps=steps,
         seeds=tuple(seed for seed in seeds if seed is not None),
         running=running,
-        process=_last_process(folder),
+        process=processes[-1],
+        world_versions=tuple(dict.fromkeys(process.get("world_version") for process in processes)),
     )
 
 
@@ -293,8 +296,9 @@ def _is_running(folder: Path) -> bool:
     return True
 
 
-def _last_process(folder: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
-        last = json.loads((folder / ENVIRONMENT).read_bytes())["processes"][-1]
-        return last if isinstance(last, dict) else {}
-    return {}
+def _processes(folder: Path) -> list[dict[str, Any]]:
+    """Those that worked here; one of which nothing is known, if no file tells."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads((folder / ENVIRONMENT).read_bytes())["processes"]
+        return [process if isinstance(process, dict) else {} for process in found] or [{}]
+    return [{}]

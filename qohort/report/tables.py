@@ -275,6 +275,7 @@ def _runs(comparison: Comparison) -> Table:
                     "planned_steps": run.planned_steps,
                     "episodes": run.episodes,
                     "version": version,
+                    "world_version": record.process.get("world_version") or "",
                 }
             )
     return Table(

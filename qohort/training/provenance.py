@@ -15,7 +15,7 @@ from typing import Any
 import jax
 
 _PACKAGES = ("qohort", "jax", "jaxlib", "equinox", "optax", "numpy")
-_DECISIVE = ("versions", "devices", "cpus", "xla_threads", "xla_flags")
+_DECISIVE = ("versions", "devices", "processor", "cpus", "xla_threads", "xla_flags")
 """What must be equal for a resumed run to be the same bit for bit."""
 _XLA_THREAD = "tf_XLAEigen"
 """What XLA calls the threads that compute on a CPU."""
@@ -31,12 +31,14 @@ def describe() -> dict[str, Any]:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "platform": platform.platform(),
+        "processor": processor(),
         "cpus": cpu_count(),
         "xla_threads": xla_threads(),
         "devices": {"kind": devices[0].device_kind, "platform": devices[0].platform, "count": len(devices)},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "git": git_revision(Path.cwd()),
+        "git": own_revision(),
+        "folder_git": git_revision(Path.cwd()),
     }
 
 
@@ -59,6 +61,29 @@ def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     )
 
 
+def other_rules(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """A sentence if the world has other rules than those that a run was trained in so far."""
+    old, new = before.get("world_version"), now.get("world_version")
+    if old is None or old == new:  # older versions did not write it
+        return None
+    return (
+        f"This run was trained in {old}, and the world is {new or 'one without a version'}: it goes on by other rules. "
+        "`--fresh` starts a run that knows only these."
+    )
+
+
+def processor() -> str:
+    """What the processor calls itself, or its kind where it does not say."""
+    if sys.platform == "darwin":
+        return _answer("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
 def cpu_count() -> int:
     """The processors that this process may use."""
     if sys.platform == "linux":
@@ -79,6 +104,12 @@ def xla_threads() -> int | None:
     return count or None
 
 
+def own_revision() -> dict[str, Any] | None:
+    """Of this package, if it is a checkout; a copy that is installed inside another repository is none of its files."""
+    file = Path(__file__)
+    return None if _git(file.parent, "ls-files", "--error-unmatch", file.name) is None else git_revision(file.parent)
+
+
 def git_revision(folder: Path) -> dict[str, Any] | None:
     """The commit of the repository around a folder, and whether files that git knows were changed since."""
     commit = _git(folder, "rev-parse", "HEAD")
@@ -89,15 +120,13 @@ def git_revision(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    return _answer("git", "-C", str(folder), "--no-optional-locks", *arguments)
+
+
+def _answer(*command: str) -> str | None:
+    """What a program says; None if it is not there or fails."""
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -3,7 +3,7 @@
 `config.json`
     The resolved configuration.
 `environment.json`
-    Versions, device, revision and command, once for every process that worked here.
+    Versions, machine, revision and command, once for every process that worked here.
 `finished.json`
     There when the run is complete.
 """
@@ -29,16 +29,26 @@ _OPEN = "use the run folder"
 class RunFolder:
     """A run folder that this process alone writes to; made by `RunFolder.open`."""
 
-    def __init__(self, path: Path, *, lock: BinaryIO, notes: list[str], resumed: bool) -> None:
+    def __init__(
+        self, path: Path, *, lock: BinaryIO, notes: list[str], resumed: bool, world_version: str | None
+    ) -> None:
         self.path = path
         self.notes = notes
         """Sentences for the person who started this: what changed since the run began."""
         self.resumed = resumed
         """Whether the folder held this run already."""
         self._lock = lock
+        self._world_version = world_version
 
     @staticmethod
-    def open(path: Path, config: Mapping[str, Any], *, fresh: bool, may_change: Collection[str] = ()) -> "RunFolder":
+    def open(
+        path: Path,
+        config: Mapping[str, Any],
+        *,
+        fresh: bool,
+        may_change: Collection[str] = (),
+        world_version: str | None = None,
+    ) -> "RunFolder":
         """Take a folder for a run.
 
         Args:
@@ -46,6 +56,7 @@ class RunFolder:
             config: the resolved configuration as plain data.
             fresh: if the folder is taken, use `path-2`, `path-3`, ... Nothing is ever deleted.
             may_change: dotted names of settings that a resumed run may have others of; a name covers all below it.
+            world_version: the version of the world's rules, if they have one.
         """
         path = path.expanduser()
         with disk.explained(path, _OPEN):
@@ -57,11 +68,11 @@ class RunFolder:
                 resumed = (path / CONFIG).exists()
                 notes += _settle_config(path, config, may_change)
                 if not (path / FINISHED).exists():
-                    notes += _settle_environment(path)
+                    notes += _settle_environment(path, world_version)
             except BaseException:
                 lock.close()
                 raise
-        return RunFolder(path, lock=lock, notes=notes, resumed=resumed)
+        return RunFolder(path, lock=lock, notes=notes, resumed=resumed, world_version=world_version)
 
     @property
     def checkpoints(self) -> Path:
@@ -83,7 +94,7 @@ class RunFolder:
         """Take the mark away: a finished run is given more steps."""
         with disk.explained(self.path, "write to the run folder"):
             (self.path / FINISHED).unlink(missing_ok=True)
-            self.notes += _settle_environment(self.path)
+            self.notes += _settle_environment(self.path, self._world_version)
 
     def close(self) -> None:
         """Let the next process in."""
@@ -193,15 +204,16 @@ def _settle_config(path: Path, config: Mapping[str, Any], may_change: Collection
     return [f"Settings changed since this run was started: {settings.listed(allowed)}."]
 
 
-def _settle_environment(path: Path) -> list[str]:
+def _settle_environment(path: Path, world_version: str | None) -> list[str]:
     """Add this process to the list; say so if it is not like the one before."""
-    now = provenance.describe()
+    now = provenance.describe() | {"world_version": world_version}
     before: list[dict[str, Any]] = []
     with contextlib.suppress(QohortError, KeyError, TypeError, FileNotFoundError):
         before = list(_read(path / ENVIRONMENT)["processes"])
     disk.replace_json(path / ENVIRONMENT, {"processes": [*before, now]})
-    note = provenance.drift(before[-1], now) if before else None
-    return [note] if note else []
+    if not before:
+        return []
+    return [note for told in (provenance.drift, provenance.other_rules) if (note := told(before[-1], now))]
 
 
 def _read(path: Path) -> dict[str, Any]:

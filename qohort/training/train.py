@@ -82,7 +82,9 @@ def train(
         copies = max(map(len, groups))
         memory = check_memory(env, algorithm.feed, environments=algorithm.environments, copies=copies)
         display.say(memory)
-        folder = stack.enter_context(RunFolder.open(path, config, fresh=run.fresh, may_change=CHANGEABLE))
+        folder = stack.enter_context(
+            RunFolder.open(path, config, fresh=run.fresh, may_change=CHANGEABLE, world_version=env.spec.version)
+        )
         for note in folder.notes:
             display.say(note)
         asked = {"steps": grid.steps, "seeds": _seeds(run), "absolute_factor": run.absolute_factor}

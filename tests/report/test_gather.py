@@ -215,6 +215,67 @@ def test_versions_machines_lengths_and_episodes_that_differ_are_said(tmp_path):
     assert "different numbers of episodes: 32 (vdn) and 64 (qmix)" in said
 
 
+def test_versions_of_a_world_that_differ_are_said(tmp_path):
+    for name, version in (("vdn", "battle-v2"), ("iql", "battle-v3"), ("qmix", "battle-v3")):
+        write_run(tmp_path / "runs" / name, WHOLE, name=name, process={"world_version": version})
+    assert told(tmp_path) == [
+        "Runs on battle/3m are of different versions of it: battle-v2 (vdn) and battle-v3 (iql and qmix). Their scores "
+        "are of different games."
+    ]
+    assert told(tmp_path / "runs" / "vdn") == []
+
+
+def test_runs_from_before_versions_were_recorded_are_named(tmp_path):
+    write_run(tmp_path / "old", WHOLE, name="vdn")
+    write_run(tmp_path / "new", WHOLE, name="qmix", process={"world_version": "battle-v3"})
+    write_run(tmp_path / "game", WHOLE, name="qmix", world="games/and", process={"world_version": None})
+    assert told(tmp_path) == [
+        "With some runs on battle/3m (vdn) no version of it was recorded, as with all older runs; the others are of "
+        "battle-v3."
+    ]
+
+
+def test_a_run_that_went_on_by_other_rules_is_said(tmp_path):
+    folder = write_run(tmp_path / "run", WHOLE, process={"world_version": "battle-v3"})
+    (first,) = json.loads((folder / "environment.json").read_text())["processes"]
+    then = [first, first, {**first, "world_version": "battle-v4"}]
+    (folder / "environment.json").write_text(json.dumps({"processes": then}))
+    (record,) = gather(tmp_path)
+    assert record.world_versions == ("battle-v3", "battle-v4")
+    (said,) = told(tmp_path)
+    assert "different versions of it: battle-v3, then battle-v4 (vdn)." in said
+
+
+def test_machines_are_told_apart_by_their_processors(tmp_path):
+    """One name may be that of many machines, as in a cloud."""
+    for name, processor in (("vdn", "Xeon"), ("qmix", "EPYC"), ("iql", "EPYC")):
+        write_run(tmp_path / name, WHOLE, name=name, process={"processor": processor})
+    assert told(tmp_path) == [
+        "Runs were made on different machines: here, cpu, 2 processors (EPYC) (iql on battle/3m and qmix on battle/3m) "
+        "and here, cpu, 2 processors (Xeon) (vdn on battle/3m). Seconds and throughput of those cannot be compared."
+    ]
+
+
+def test_what_a_run_did_not_record_is_no_other_machine(tmp_path):
+    write_run(tmp_path / "old", WHOLE, name="vdn")
+    write_run(tmp_path / "kept", WHOLE, name="iql", process={"host": None})
+    write_run(tmp_path / "new", WHOLE, name="qmix", process={"processor": "Xeon"})
+    assert told(tmp_path) == []
+    write_run(tmp_path / "other", WHOLE, name="qatten", process={"processor": "Xeon", "host": "there"})
+    (said,) = told(tmp_path)
+    assert "here, cpu, 2 processors (Xeon) (qmix on battle/3m and vdn on battle/3m)" in said
+    assert "there, cpu, 2 processors (Xeon) (qatten on battle/3m)." in said  # iql may be of either
+
+
+def test_revisions_of_the_users_own_code_that_differ_are_said(tmp_path):
+    for name, letter in (("vdn", "1"), ("qmix", "2")):
+        write_run(tmp_path / name, WHOLE, name=name, process={"folder_git": {"commit": letter * 40}})
+    assert told(tmp_path) == [
+        "The code in the folder where runs were started is of different revisions: 11111111 (vdn on battle/3m) and "
+        "22222222 (qmix on battle/3m)."
+    ]
+
+
 def test_in_a_study_the_folder_is_the_label(tmp_path):
     mixers = {"vdn": VDN(), "qmix-mixer.embed=8": QMIX(embed=8), "qmix-mixer.embed=32": QMIX(embed=32)}
     for name, mixer in mixers.items():

@@ -32,6 +32,14 @@ def processes(path: Path) -> list[dict]:
     return json.loads((path / "environment.json").read_text())["processes"]
 
 
+def committed(folder: Path, name: str) -> None:
+    """A repository that knows one file."""
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    (folder / name).write_text("1")
+    for command in (["init", "-q"], ["add", name], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *command], check=True)
+
+
 def test_a_new_folder_holds_config_and_environment(tmp_path):
     with take(tmp_path / "deep" / "run") as run:
         assert not run.resumed
@@ -241,15 +249,62 @@ def test_the_threads_are_those_that_there_are():
     assert done.stdout == "3\n"
 
 
+def test_a_run_records_the_version_of_its_world(tmp_path):
+    RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version="battle-v3").close()
+    take(tmp_path / "other").close()
+    assert processes(tmp_path / "run")[-1]["world_version"] == "battle-v3"
+    assert processes(tmp_path / "other")[-1]["world_version"] is None
+
+
+def test_a_run_that_goes_on_by_other_rules_is_told_so(tmp_path):
+    def opened(version: str | None) -> list[str]:
+        with RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version=version) as run:
+            return run.notes
+
+    assert opened(None) == []
+    assert opened("battle-v3") == []  # of an older version nobody knows whether it had these rules
+    (note,) = opened("battle-v4")
+    assert note.startswith("This run was trained in battle-v3, and the world is battle-v4: it goes on by other rules.")
+    with RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version="battle-v4") as run:
+        run.finish({})
+        run.reopen()
+    assert [process["world_version"] for process in processes(tmp_path / "run")] == [
+        None,
+        "battle-v3",
+        *["battle-v4"] * 3,
+    ]
+
+
+def test_the_revision_is_that_of_the_package_wherever_a_run_is_started(tmp_path, monkeypatch):
+    package = Path(provenance.__file__).parent
+    monkeypatch.chdir(tmp_path)
+    told = provenance.describe()
+    assert told["folder_git"] is None
+    assert told["git"] == provenance.own_revision() == provenance.git_revision(package)
+
+
+def test_a_copy_that_is_installed_inside_a_repository_is_not_of_its_revision(tmp_path, monkeypatch):
+    committed(tmp_path, "mine.py")
+    (tmp_path / "installed.py").touch()
+    for name, revision in (("mine.py", provenance.git_revision(tmp_path)), ("installed.py", None)):
+        monkeypatch.setattr(provenance, "__file__", str(tmp_path / name))
+        assert provenance.own_revision() == revision
+
+
+def test_the_processor_has_a_name():
+    name = provenance.processor()
+    assert name
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file() and "model name" in cpuinfo.read_text():
+        assert f": {name}\n" in cpuinfo.read_text()
+
+
 def test_no_repository_is_no_revision(tmp_path):
     assert provenance.git_revision(tmp_path) is None
 
 
 def test_a_changed_file_is_noted(tmp_path):
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    (tmp_path / "file").write_text("1")
-    for command in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "one"]):
-        subprocess.run([*git, *command], check=True)
+    committed(tmp_path, "file")
     clean = provenance.git_revision(tmp_path)
     assert clean is not None
     assert clean["changed"] is False

@@ -170,8 +170,10 @@ def test_teams_of_all_seeds_load(which, together, tmp_path):
 def test_a_world_of_your_own(tmp_path):
     algorithm = dataclasses.replace(ALGORITHM, mixer=VDN())
     run = Run(steps=100, chunk=10, eval_episodes=4, absolute_factor=1, folder=tmp_path / "run")
-    trained = train(algorithm, Clock(), run)
+    trained = train(algorithm, Clock(version="clock-2"), run)
     assert trained.finished
+    (process,) = json.loads((trained.folder / "environment.json").read_text())["processes"]
+    assert process["world_version"] == "clock-2"
     lines = [json.loads(line) for line in (trained.folder / "seed-0" / "metrics.jsonl").read_text().splitlines()]
     assert any("train/late" in line for line in lines)
     assert [len(line["episodes/return"]) for line in lines if "eval/return" in line] == [4, 4]

@@ -32,6 +32,7 @@ from qohort.envs.battle.state import BattleState, Snapshot, muster
 from qohort.envs.battle.terrain import Terrain
 from qohort.envs.battle.traits import traits
 from qohort.envs.battle.units import TICKS_PER_STEP, Data, Kind, Stats, stats_of, table
+from qohort.envs.battle.version import VERSION
 from qohort.envs.battle.visibility import nobody_facing, seen_places
 from qohort.scene import Layer, Scene
 from qohort.spec import EnvSpec, Observation, Outcome
@@ -100,6 +101,7 @@ class Battle(AbstractEnv):
             metrics=METRICS,
             no_op=0,
             groups=names.groups(self.face),
+            version=VERSION,
         )
 
     def reset(self, key: PRNGKeyArray) -> BattleState:
