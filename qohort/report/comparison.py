@@ -281,7 +281,7 @@ def _together(collection: Collection, cells: Mapping[Key, CellNumbers], notes: l
             if missing
         ]
         notes += [
-            f"{label} has {joined(counts)} scores on {joined(worlds)}; every run counts the same in its aggregate IQM."
+            f"{label} has {joined(counts)} scores on {joined(worlds)}; the worlds count the same in its aggregates."
             for label, missing in lacking.items()
             if not missing and len({*(counts := _counts(label, cells, worlds))}) > 1
         ]

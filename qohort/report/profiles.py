@@ -43,7 +43,7 @@ def draw_scores(comparison: Comparison, paths: Sequence[Path]) -> None:
 
 
 def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
-    """The fraction of runs above every score, for the labels of the aggregate."""
+    """The fraction of runs above every score, the mean over worlds, for the labels of the aggregate."""
     styles = looks(comparison.collection.labels)
     labels = [aggregate.label for aggregate in comparison.aggregate]
     with styled(12):
@@ -63,8 +63,9 @@ def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
         title = f"All {len(comparison.worlds)} worlds" if several else comparison.worlds[0]
         axes.set_title(title, loc="left", fontsize=13, color=INK)
         legend(figure, styles, labels)
+        better = "Higher is better; worlds count the same.\n" if several else "Higher is better. "
         by = ", stratified by world" if several else ""
-        note = f"Higher is better. Bands: pointwise 95 % bootstrap intervals{by}."
+        note = f"{better}Bands: pointwise 95 % bootstrap intervals{by}."
         footnote(figure, note)
         save(figure, paths)
 
@@ -92,7 +93,10 @@ def draw_aggregate_scores(comparison: Comparison, paths: Sequence[Path]) -> None
             axes.set_xlabel(
                 "less is better" if name == "optimality gap" else "more is better", fontsize=10, color=MUTED
             )
-        note = f"Normalised {comparison.score}s over all worlds. Bars: 95 % bootstrap intervals, stratified by world."
+        note = (
+            f"Normalised {comparison.score}s over all worlds, which count the same. "
+            "Bars: 95 % bootstrap intervals, stratified by world."
+        )
         footnote(figure, note)
         save(figure, paths)
 

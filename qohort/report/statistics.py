@@ -2,7 +2,8 @@
 Statistical Precipice", ask for them.
 
 Scores come as *strata*: one array for each world, with a value for each run. A resample draws runs with replacement
-within each world, never across worlds. Every statistic works on the last axis, so that thousands of resamples are one
+within each world, never across worlds. Worlds count equally, however many runs they have; the paper has equally many
+and pools them, which is the same then. Every statistic works on the last axis, so that thousands of resamples are one
 call. NumPy alone does it: `rliable` 1.2.0 (August 2024) needs five packages more, and its intervals fail with `arch` 8.
 """
 
@@ -49,16 +50,30 @@ class Band:
     """How many runs there are at each point."""
 
 
-def interquartile_mean(values: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]:
-    """The mean of the middle half: ⌊n/4⌋ values are left out at either end, so fewer than four are a plain mean."""
-    cut = values.shape[-1] // 4
-    ordered = np.sort(values, axis=-1)
-    return np.asarray(ordered[..., cut : values.shape[-1] - cut].mean(axis=-1))
+def interquartile_mean(
+    values: Float[np.ndarray, "*batch n"], times: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "*batch"]:
+    """The mean of the middle half, as if each value were there so many times.
+
+    Of n values in all, ⌊n/4⌋ are left out at either end, so fewer than four are a plain mean.
+    """
+    total = int(times.sum())
+    cut = total // 4
+    ordered, here = _sorted(values, times)
+    until = np.cumsum(here, axis=-1)
+    kept = np.clip(until, cut, total - cut) - np.clip(until - here, cut, total - cut)
+    return np.asarray((ordered * kept).sum(axis=-1) / (total - 2 * cut))
+
+
+def repeats(counts: Sequence[int]) -> Int[np.ndarray, " n"]:
+    """How often each run is there if worlds are to have equally many: the fewest times that are whole."""
+    equal = math.lcm(*counts)
+    return np.repeat([equal // count for count in counts], counts)
 
 
 def iqm(strata: Strata) -> Float[np.ndarray, "..."]:
-    """The interquartile mean of all runs of all worlds together."""
-    return interquartile_mean(np.concatenate(strata, axis=-1))
+    """The interquartile mean of the runs of all worlds, those of each repeated until worlds have equally many."""
+    return interquartile_mean(np.concatenate(strata, axis=-1), repeats([scores.shape[-1] for scores in strata]))
 
 
 def mean(strata: Strata) -> Float[np.ndarray, "..."]:
@@ -74,14 +89,13 @@ def median(strata: Strata) -> Float[np.ndarray, "..."]:
 
 
 def optimality_gap(strata: Strata, *, target: float = 1.0) -> Float[np.ndarray, "..."]:
-    """How far runs fall short of a target on average; what is above it counts as the target."""
-    return np.asarray(target - np.minimum(np.concatenate(strata, axis=-1), target).mean(axis=-1))
+    """The mean over worlds of how far runs fall short of a target; what is above it counts as the target."""
+    return np.asarray(target - mean([np.minimum(scores, target) for scores in strata]))
 
 
 def performance_profile(strata: Strata, thresholds: Float[np.ndarray, " K"]) -> Float[np.ndarray, "..."]:
-    """The fraction of all runs with a score above each threshold; thresholds are the last axis."""
-    scores = np.concatenate(strata, axis=-1)
-    return np.stack([(scores > threshold).mean(axis=-1) for threshold in thresholds], axis=-1)
+    """The mean over worlds of the fraction of runs above each threshold; thresholds are the last axis."""
+    return np.stack([mean([(scores > threshold) * 1.0 for scores in strata]) for threshold in thresholds], axis=-1)
 
 
 def probability_of_improvement(better: Strata, worse: Strata) -> float:
@@ -149,6 +163,7 @@ def curve_band(
 ) -> Band:
     """The interquartile mean of curves at every point, over the runs that are there (NaN: this one is not).
 
+    Worlds count equally at every point, whichever of their runs are there.
     Points with the same runs share their resamples, so a band has no jitter of its own.
     """
     there = ~np.isnan(np.concatenate(strata, axis=0))
@@ -226,6 +241,16 @@ def _wins(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " m"]) -> Float[np.nd
     return (x[:, None] > y[None, :]) + 0.5 * (x[:, None] == y[None, :])
 
 
+def _sorted(
+    values: Float[np.ndarray, "*batch n"], times: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "*batch n"], Int[np.ndarray, "... n"]]:
+    """Values in order, and how often each of them is there."""
+    if (times == times[0]).all():  # in any order the same, and sorting alone is several times faster
+        return np.sort(values, axis=-1), times
+    order = np.argsort(values, axis=-1)
+    return np.take_along_axis(values, order, axis=-1), times[order]
+
+
 def _rows(rng: np.random.Generator, resamples: int, runs: int) -> Int[np.ndarray, "R n"]:
     return rng.integers(0, runs, size=(resamples, runs))
 
@@ -244,8 +269,8 @@ def _fill(
     """One set of runs at the points where exactly these are there."""
     value, low, high = into
     resamples, level, seed = how
-    every = np.concatenate(rows)
-    value[columns] = interquartile_mean(runs[np.ix_(every, columns)].T)
+    every, times = np.concatenate(rows), repeats([len(world) for world in rows])
+    value[columns] = interquartile_mean(runs[np.ix_(every, columns)].T, times)
     if all(len(world) < 2 for world in rows):
         return
     rng = np.random.default_rng(seed)
@@ -253,5 +278,5 @@ def _fill(
     turn = max(1, _AT_ONCE // drawn.size)
     for begin in range(0, len(columns), turn):
         part = columns[begin : begin + turn]
-        again = interquartile_mean(np.moveaxis(runs[:, part][drawn], 2, 1))
+        again = interquartile_mean(np.moveaxis(runs[:, part][drawn], 2, 1), times)
         low[part], high[part] = _bounds(again, level)

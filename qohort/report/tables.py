@@ -223,8 +223,8 @@ def _aggregate(comparison: Comparison) -> Table:
         name="aggregate",
         title=f"All {len(comparison.worlds)} worlds: normalised {comparison.score}",
         caption=(
-            "IQM over all runs of all worlds; median and mean over worlds of the mean over runs; optimality gap to 1. "
-            "With 95 % bootstrap intervals, stratified by world."
+            "IQM over the runs of all worlds, which count the same however many runs they have; median and mean over "
+            "worlds of the mean over runs; optimality gap to 1. With 95 % bootstrap intervals, stratified by world."
         ),
         header=("algorithm", "runs", *names.values()),
         rows=tuple(rows),

@@ -238,11 +238,12 @@ def _summary(comparison: Comparison) -> str:
 _METHODS = f"""## How the numbers are made
 
 Following Agarwal et al. (2021) and Gorsane et al. (2022). **IQM**: the mean of the middle half of the runs (⌊n/4⌋ left
-out at either end, so of fewer than four runs it is the mean). **Intervals**: percentile bootstrap, {RESAMPLES:,}
-resamples of runs within each world, from a fixed random seed. **Probability of improvement**: over all pairs of runs,
-ties one half, averaged over worlds. **Optimality gap**: mean shortfall to 1. **Curves**: straight lines between a run's
-own evaluations; a run is drawn as far as it came and no farther. **Clock**: what the training process measured,
-compilation and evaluations included; work that was repeated after a kill is not counted.
+out at either end, so of fewer than four runs it is the mean). **Several worlds** count the same, however many runs each
+has: the runs of each are repeated until all worlds have equally many. **Intervals**: percentile bootstrap,
+{RESAMPLES:,} resamples of runs within each world, from a fixed random seed. **Probability of improvement**: over all
+pairs of runs, ties one half, averaged over worlds. **Optimality gap**: mean shortfall to 1. **Curves**: straight lines
+between a run's own evaluations; a run is drawn as far as it came and no farther. **Clock**: what the training
+process measured, compilation and evaluations included; work that was repeated after a kill is not counted.
 """
 
 

@@ -27,6 +27,43 @@ def test_the_interquartile_mean_takes_all_worlds_together():
     assert statistics.iqm(strata([0.0, 1.0, 8.0, 3.0], [8.0, 0.0, 2.0, 4.0])) == 2.5
 
 
+UNEQUAL = strata([0.0, 0.5, 1.0], [1.0, 2.0])
+"""With equal weights the first world's runs count twice, the second's three times: twelve in all."""
+
+
+def test_the_interquartile_mean_counts_worlds_the_same():
+    # 0 0 .5 | .5 1 1 1 1 1 | 2 2 2: the middle six come to 5.5. Pooled, one of five at either end: 2.5/3.
+    assert statistics.iqm(UNEQUAL) == pytest.approx(5.5 / 6)
+    # Eight runs at 0 beside two at 1: half of the middle is of either world.
+    assert statistics.iqm(strata([0.0] * 8, [1.0, 1.0])) == 0.5
+
+
+def test_a_gap_and_a_profile_count_worlds_the_same():
+    # The first world's runs fall short by 1, 0.5 and 0, the second's by nothing; pooled it would be 0.3.
+    assert statistics.optimality_gap(UNEQUAL) == pytest.approx(0.25)
+    profile = statistics.performance_profile(UNEQUAL, np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_allclose(profile, [(2 / 3 + 1) / 2, (1 / 3 + 1) / 2, 1 / 4])
+
+
+def test_runs_that_are_there_twice_change_nothing():
+    """Not the world's share of the aggregate, and not the middle half, where a quarter of all is whole."""
+    worlds = strata([0.1, 0.4, 0.9, 0.2], [0.7, 0.3, 0.8, 0.6])
+    doubled = [np.tile(worlds[0], 2), worlds[1]]
+    for statistic in (statistics.iqm, statistics.mean, statistics.median, statistics.optimality_gap):
+        assert statistic(doubled) == pytest.approx(float(statistic(worlds)), rel=1e-14)
+
+
+@pytest.mark.parametrize("runs", [1, 3, 5, 8])
+def test_with_equally_many_runs_all_of_them_are_pooled(runs: int):
+    worlds = list(np.random.default_rng(runs).random((3, runs)))
+    every = np.sort(np.concatenate(worlds))
+    cut = len(every) // 4
+    assert statistics.iqm(worlds) == pytest.approx(every[cut : len(every) - cut].mean(), rel=1e-14)
+    assert statistics.optimality_gap(worlds, target=0.5) == pytest.approx(0.5 - np.minimum(every, 0.5).mean())
+    profile = statistics.performance_profile(worlds, np.array([0.25, 0.75]))
+    np.testing.assert_allclose(profile, [(every > 0.25).mean(), (every > 0.75).mean()])
+
+
 def test_mean_and_median_are_over_worlds_of_the_mean_over_runs():
     worlds = strata([0.0, 2.0], [10.0], [3.0, 4.0, 5.0, 4.0])
     assert statistics.mean(worlds) == 5.0
@@ -134,6 +171,20 @@ def test_a_curve_over_worlds_is_nowhere_where_a_world_is_missing():
     assert band.value[0] == 2.0
     assert np.isnan(band.value[1])
     assert band.alive.tolist() == [2, 0]
+
+
+def test_a_curve_over_worlds_counts_them_the_same_whichever_runs_are_there():
+    """The first world has three runs and then one; the second always one."""
+    band = statistics.curve_band([np.array([[0.0, 0.0], [0.0, np.nan], [0.0, np.nan]]), np.array([[1.0, 1.0]])])
+    # Of 0 0 0 1 1 1 the middle four, then of 0 1 both; pooled the first would be the mean of 0 0.
+    assert band.value.tolist() == [0.5, 0.5]
+    assert band.alive.tolist() == [4, 2]
+    assert (band.low[0], band.high[0]) == (0.5, 0.5)
+
+
+def test_a_profile_has_bounds_where_worlds_have_different_numbers_of_runs():
+    band = statistics.profile_band(strata([0.0, 1.0], [1.0]), np.array([0.5]))
+    assert (band.value[0], band.low[0], band.high[0]) == (0.75, 0.5, 1.0)
 
 
 def test_bands_are_those_of_the_points_alone():
