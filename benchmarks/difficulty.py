@@ -1,10 +1,12 @@
 """Is what is hard in StarCraft hard here? Ranks of maps by QMIX's win rate, here and as published.
 
-    python benchmarks/difficulty.py DIR [--algorithm qmix]
+    python benchmarks/difficulty.py DIR [--algorithm qmix] [--json FILE]
 
-DIR is searched for finished runs of one algorithm on battles. The win rate of a map is the median over its seeds of
-the best teams' absolute metric. It is ranked against three published lists, each on the maps that both have. With few
-maps a correlation says little, so the share of all orders of the maps that agree as well is told too.
+DIR is searched for finished runs of one algorithm on battles; battles with options are other tasks and left out. The
+win rate of a map is the median over its seeds of the best teams' absolute metric. It is ranked against three published
+lists, each on the maps that both have. Budgets differ by much, so the table has them: a map that is easy there and hard
+here may only have been trained for less long. With few maps a correlation says little, so the share of all orders of
+the maps that agree as well is told too.
 """
 
 import dataclasses
@@ -20,14 +22,40 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
+from qohort.algorithms.registry import METHODS
 from qohort.envs.registry import base
 from qohort.report.statistics import ranks, spearman
 from qohort.training.run_folder import read_config
+from qohort.training.settings import config_to_dict
 
-PUBLISHED: dict[str, tuple[str, dict[str, float]]] = {
-    "smac-2m": (
-        "QMIX after 2 M steps, StarCraft 4.6.2, from memory of the SMAC and Qatten papers: unverified",
-        {
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Published:
+    """A list of win rates of QMIX."""
+
+    source: str
+    budget: str
+    win_rates: Mapping[str, float]
+    """By map."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Here:
+    """What runs of one map came to."""
+
+    win_rates: list[float]
+    """The absolute metric of every finished seed."""
+    steps: list[int]
+    """How long runs were trained, each number once."""
+    presets: list[str]
+    """What they were trained with, each once."""
+
+
+PUBLISHED: dict[str, Published] = {
+    "smac-2m": Published(
+        source="StarCraft 4.6.2, from memory of the SMAC and Qatten papers: unverified",
+        budget="2 M steps",
+        win_rates={
             "2s_vs_1sc": 1.00,
             "2s3z": 0.97,
             "3s5z": 0.94,
@@ -44,9 +72,10 @@ PUBLISHED: dict[str, tuple[str, dict[str, float]]] = {
             "corridor": 0.01,
         },
     ),
-    "pymarl2-before": (
-        "QMIX after 10 M steps with batches of 128, before fine-tuning, StarCraft 4.10: README of PyMARL2",
-        {
+    "pymarl2-before": Published(
+        source="batches of 128, before fine-tuning, StarCraft 4.10: README of PyMARL2",
+        budget="10 M steps",
+        win_rates={
             "8m_vs_9m": 0.84,
             "5m_vs_6m": 0.84,
             "3s_vs_5z": 0.96,
@@ -59,9 +88,10 @@ PUBLISHED: dict[str, tuple[str, dict[str, float]]] = {
             "6h_vs_8z": 0.00,
         },
     ),
-    "cheap": (
-        "QMIX after 20,000 to 50,000 episodes, means of 8 seeds: result files of starry-sky6688/MARL-Algorithms",
-        {
+    "cheap": Published(
+        source="means of 8 seeds: result files of starry-sky6688/MARL-Algorithms",
+        budget="20,000 to 50,000 episodes",
+        win_rates={
             "3m": 0.969,
             "8m": 0.954,
             "2s3z": 0.943,
@@ -72,8 +102,6 @@ PUBLISHED: dict[str, tuple[str, dict[str, float]]] = {
         },
     ),
 }
-"""Where it is from, and win rates by map."""
-
 ORDERS = 50_000
 """So many orders are drawn where all of them would be more."""
 
@@ -83,42 +111,62 @@ class Flags:
     folder: Annotated[pathlib.Path, tyro.conf.Positional]
     """Where run folders are, at any depth."""
     algorithm: str = "qmix"
-    out: pathlib.Path | None = None
-    """Where the numbers go, as JSON."""
+    json: pathlib.Path | None = None
+    """Where the numbers go."""
 
 
-def win_rates(folder: pathlib.Path, algorithm: str) -> dict[str, list[float]]:
-    """The absolute win rate of every finished seed, by map."""
-    found: dict[str, list[float]] = {}
+def found(folder: pathlib.Path, algorithm: str) -> tuple[dict[str, Here], int]:
+    """What finished runs came to, by map; and how many were left out since their battles have options."""
+    seeds: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    left_out = 0
     for path in sorted(folder.rglob("config.json")):
         config = read_config(path.parent)
-        world = base(config["world"])
-        if config["name"] != algorithm or not world.startswith("battle/"):
+        finished = sorted(path.parent.glob("seed-*/absolute.json"))
+        if config["name"] != algorithm or not config["world"].startswith("battle/") or not finished:
             continue
-        for absolute in sorted(path.parent.glob("seed-*/absolute.json")):
-            found.setdefault(world.removeprefix("battle/"), []).append(
-                json.loads(absolute.read_text())["eval/win_rate"]
-            )
-    return found
+        if base(config["world"]) != config["world"]:
+            left_out += 1
+            continue
+        preset = preset_of(config)
+        scores = [(json.loads(absolute.read_bytes()), preset) for absolute in finished]
+        seeds.setdefault(config["world"].removeprefix("battle/"), []).extend(scores)
+    maps = {
+        name: Here(
+            win_rates=[score["eval/win_rate"] for score, _ in trained],
+            steps=sorted({score["steps"] for score, _ in trained}),
+            presets=sorted({preset for _, preset in trained}),
+        )
+        for name, trained in seeds.items()
+    }
+    return maps, left_out
+
+
+def preset_of(config: Mapping[str, Any]) -> str:
+    """The preset whose source the run names, marked where settings of the algorithm are not its own."""
+    for name, build in METHODS[config["name"]].presets.items():
+        preset = build(config["world"])
+        if preset.source == config["source"]:
+            return name if config_to_dict(preset.algorithm) == config["algorithm"] else f"{name}, changed"
+    return "other"
 
 
 def chance(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
     """The share of the orders of the maps that agree at least as well."""
-    found = spearman(a, b)
+    agreement = spearman(a, b)
     if len(a) <= 8:
         orders = [list(order) for order in itertools.permutations(range(len(a)))]
     else:
         rng = np.random.default_rng(0)
         orders = [rng.permutation(len(a)).tolist() for _ in range(ORDERS)]
-    return sum(spearman(a[order], b) >= found - 1e-12 for order in orders) / len(orders)
+    return sum(spearman(a[order], b) >= agreement - 1e-12 for order in orders) / len(orders)
 
 
-def compared(ours: Mapping[str, list[float]], published: Mapping[str, float]) -> dict[str, Any]:
+def compared(ours: Mapping[str, Here], published: Mapping[str, float]) -> dict[str, Any]:
     """One list against ours, and how far each map's rank is off."""
     maps = [name for name in published if name in ours]
     if len(maps) < 3:
         return {"maps": maps}
-    here = np.array([float(np.median(ours[name])) for name in maps])
+    here = np.array([float(np.median(ours[name].win_rates)) for name in maps])
     there = np.array([published[name] for name in maps])
     off = ranks(here) - ranks(there)
     return {
@@ -131,25 +179,35 @@ def compared(ours: Mapping[str, list[float]], published: Mapping[str, float]) ->
 
 def main(flags: Flags) -> None:
     """Print the table and the correlations."""
-    ours = win_rates(flags.folder, flags.algorithm)
+    ours, left_out = found(flags.folder, flags.algorithm)
     console, table = Console(), Table(title=f"{flags.algorithm}: win rates")
-    for column in ("map", "here", "seeds", *PUBLISHED):
-        table.add_column(column, justify="left" if column == "map" else "right")
-    for name, rates in sorted(ours.items(), key=lambda item: -float(np.median(item[1]))):
-        there = [f"{rows[name]:.2f}" if name in rows else "" for _, rows in PUBLISHED.values()]
-        table.add_row(name, f"{np.median(rates):.3f}", str(len(rates)), *there)
+    for column in ("map", "here", "seeds", "steps", "preset"):
+        table.add_column(column, justify="left" if column in ("map", "preset") else "right")
+    for which, published in PUBLISHED.items():
+        table.add_column(f"{which}\n{published.budget}", justify="right")
+    for name, here in sorted(ours.items(), key=lambda item: -float(np.median(item[1].win_rates))):
+        there = [f"{rows[name]:.2f}" if name in (rows := each.win_rates) else "" for each in PUBLISHED.values()]
+        steps, presets = ", ".join(f"{steps:,}" for steps in here.steps), "; ".join(here.presets)
+        table.add_row(name, f"{np.median(here.win_rates):.3f}", str(len(here.win_rates)), steps, presets, *there)
     console.print(table)
-    comparisons = {which: {"source": source, **compared(ours, rows)} for which, (source, rows) in PUBLISHED.items()}
-    for which, found in comparisons.items():
-        if "spearman" not in found:
+    if left_out:
+        console.print(f"Left out: {left_out} runs on battles with options.")
+    comparisons = {
+        which: {"source": published.source, "budget": published.budget, **compared(ours, published.win_rates)}
+        for which, published in PUBLISHED.items()
+    }
+    for which, each in comparisons.items():
+        if "spearman" not in each:
             console.print(f"{which}: fewer than three maps in common.")
             continue
         console.print(
-            f"{which}: rank correlation {found['spearman']:.2f} on {len(found['maps'])} maps; "
-            f"{found['chance']:.1%} of all orders agree as well. {found['source']}."
+            f"{which}: rank correlation {each['spearman']:.2f} on {len(each['maps'])} maps; "
+            f"{each['chance']:.1%} of all orders agree as well. {each['budget']}, {each['source']}."
         )
-    if flags.out is not None:
-        flags.out.write_text(json.dumps({"here": ours, "comparisons": comparisons}, indent=1) + "\n")
+    if flags.json is not None:
+        here = {name: dataclasses.asdict(each) for name, each in ours.items()}
+        content = {"algorithm": flags.algorithm, "here": here, "left_out": left_out, "comparisons": comparisons}
+        flags.json.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

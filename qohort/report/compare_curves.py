@@ -72,7 +72,7 @@ def draw_aggregate(comparison: Comparison, paths: Sequence[Path]) -> None:
         counted = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         footnote(
             figure,
-            f"Lines: interquartile mean over runs and worlds, which count the same ({counted} scored runs).\n"
+            f"Lines: interquartile mean over {counted} scored runs; worlds count the same.\n"
             "Bands: pointwise 95 % bootstrap intervals, stratified by world.",
         )
         save(figure, paths)
