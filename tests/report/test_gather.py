@@ -1,6 +1,7 @@
 """What is read from run folders, and what is said about those that are not whole."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -41,6 +42,18 @@ def test_a_real_run(finished):
         assert run.speed is not None
         assert run.speed.steps_per_second > 0
     assert record.process["versions"]["qohort"]
+
+
+def test_the_page_on_runs_names_what_every_run_measures(finished):
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "runs.md").read_text()
+    lines = [json.loads(line) for line in (finished / "seed-0" / "metrics.jsonl").read_text().splitlines()]
+    timing = [json.loads(line) for line in (finished / "seed-0" / "timing.jsonl").read_text().splitlines()]
+    measured = {name for line in [*lines, *timing] for name in line}
+    shared = ("episodes", "exploration", "learning_rate", "length", "loss", "return", "updates", "valid", "win_rate")
+    for name in (*(f"train/{each}" for each in shared), "steps_per_second", "updates_per_second", "seconds"):
+        assert name in measured
+        assert f"`{name}`" in page
+    assert all(0 < line["train/valid"] <= 1 for line in lines if "train/valid" in line)
 
 
 def test_run_folders_are_found_at_any_depth(tmp_path):
