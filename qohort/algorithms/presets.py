@@ -12,9 +12,10 @@ from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import AbstractQLearning
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.estimators.exploration import LinearSchedule
-from qohort.mixers import QPLEX, Importance, Qatten, QPLEXQatten
+from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
 from qohort.mixers.base import AbstractMixerConfig
 from qohort.networks.feedforward import FeedForward
+from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 
 
@@ -63,6 +64,18 @@ def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
         "128 episodes, 8 environments, one update per 8 episodes, target copy every 200 episodes (25 updates), "
         "ε over 100,000 steps. Qatten there has weighted heads, biases and no penalty, QPLEX 4 kernels of two layers.",
         run={"steps": 10_000_000},
+    )
+
+
+def pymarl2_qmix(mixer: AbstractMixerConfig, world: str) -> Preset:
+    """PyMARL2's QMIX, whose settings differ on two maps; its other methods have the same ones everywhere."""
+    general = pymarl2(mixer)
+    assert isinstance(general.algorithm, ValueDecomposition)
+    return Preset(
+        algorithm=dataclasses.replace(general.algorithm, **PYMARL2_QMIX_ON.get(world, {})),
+        source=f"{general.source} QMIX has others on two maps: on 6h_vs_8z TD(0.3) and ε over 500,000 steps, on "
+        "3s5z_vs_3s6z (qmix_large.yaml) agents of 256 units, a mixer of 64 and hypernetworks of 256.",
+        run=general.run,
     )
 
 
@@ -188,6 +201,13 @@ QATTEN_ON: dict[str, Mapping[str, Any]] = {
 def qatten_on(world: str) -> Qatten:
     """The Qatten authors' settings for a map."""
     return Qatten(**QATTEN_ON.get(world, {}))
+
+
+PYMARL2_QMIX_ON: dict[str, Mapping[str, Any]] = {
+    "battle/6h_vs_8z": {"td_lambda": 0.3, "epsilon": LinearSchedule(start=1.0, end=0.05, steps=500_000)},
+    "battle/3s5z_vs_3s6z": {"team": Recurrent(hidden=256), "mixer": QMIX(embed=64, hypernet_hidden=256)},
+}
+"""Where the settings of PyMARL2's QMIX differ from map to map: comments in qmix.yaml, and qmix_large.yaml."""
 
 
 FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {

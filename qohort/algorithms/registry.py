@@ -10,7 +10,7 @@ from qohort.algorithms.coma_presets import coma
 from qohort.algorithms.maac_presets import maac
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.ppo_presets import PPO_METHODS
-from qohort.algorithms.presets import decomposition, paper_qplex, qatten_on
+from qohort.algorithms.presets import decomposition, paper_qplex, pymarl2_qmix, qatten_on
 from qohort.algorithms.replay_free_presets import replay_free
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
@@ -40,6 +40,7 @@ METHODS: dict[str, Method] = {
         QMIX(),
         "monotonic mixing by hypernetworks (Rashid et al. 2018)",
         under={"two-step": lambda world: QMIX(embed=8)},
+        protocols={"pymarl2": pymarl2_qmix},
     ),
     "qatten": decomposition(
         Qatten(),

@@ -1,11 +1,15 @@
 """Which settings a name, a world and a preset choose."""
 
+import dataclasses
+
 import pytest
 
 from qohort.algorithms.registry import default_preset, preset
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
-from qohort.mixers import QPLEX, Importance, Qatten, QPLEXQatten
+from qohort.estimators.exploration import LinearSchedule
+from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
+from qohort.networks.recurrent import Recurrent
 
 
 def settings(name: str, world: str, which: str | None = None) -> ValueDecomposition:
@@ -45,6 +49,23 @@ def test_the_papers_settings_of_qplex_are_those_of_its_release():
     attention = Qatten(weighted_head=True, nonlinear=True, regulariser=0.001)
     assert on_qatten == QPLEXQatten(attention=attention, importance=Importance(kernels=4, layers=1))
     assert settings("qplex", "battle/3m", "pymarl2").mixer == QPLEX(importance=Importance(kernels=4, layers=2))
+
+
+def test_pymarl2_has_the_settings_that_its_qmix_was_published_with_on_a_map():
+    usual = settings("qmix", "battle/3m", "pymarl2")
+    assert (usual.td_lambda, usual.epsilon.steps, usual.team) == (0.6, 100_000, Recurrent(hidden=64))
+    assert usual.mixer == QMIX(embed=32, hypernet_hidden=64)
+    longer = dataclasses.replace(usual, td_lambda=0.3, epsilon=LinearSchedule(start=1.0, end=0.05, steps=500_000))
+    assert settings("qmix", "battle/6h_vs_8z", "pymarl2") == longer
+    assert settings("qmix", "battle/6h_vs_8z?spread=0.5", "pymarl2") == longer
+    larger = dataclasses.replace(usual, team=Recurrent(hidden=256), mixer=QMIX(embed=64, hypernet_hidden=256))
+    assert settings("qmix", "battle/3s5z_vs_3s6z", "pymarl2") == larger
+
+
+@pytest.mark.parametrize("name", ["vdn", "qatten", "qplex"])
+def test_pymarl2_has_its_other_methods_alike_on_all_maps(name: str):
+    usual = settings(name, "battle/3m", "pymarl2")
+    assert usual == settings(name, "battle/6h_vs_8z", "pymarl2") == settings(name, "battle/3s5z_vs_3s6z", "pymarl2")
 
 
 def test_fast_knows_battles():
