@@ -70,8 +70,25 @@ def test_pymarl2_has_its_other_methods_alike_on_all_maps(name: str):
 
 def test_fast_knows_battles():
     assert settings("vdn", "battle/8m").environments > settings("vdn", "games/relay").environments
-    assert preset("vdn", "battle/8m").run["steps"] > preset("vdn", "battle/3m").run["steps"]
     assert settings("vdn", "battle/3m?spread=0.5").update_every < settings("vdn", "battle/8m").update_every
+
+
+@pytest.mark.parametrize(
+    ("world", "steps"),
+    [
+        ("battle/3m", 153_600),
+        ("battle/2m_vs_1z", 204_800),
+        ("battle/3s_vs_3z", 307_200),
+        ("battle/8m", 307_200),
+        ("battle/8m?spread=0.5", 307_200),
+        ("battle/8m_vs_9m", 512_000),
+        ("battle/2s_vs_1sc", 1_024_000),
+    ],
+)
+def test_fast_trains_as_long_as_its_results_took(world: str, steps: int):
+    run = preset("qatten", world).run
+    assert run["steps"] == steps
+    assert run["steps"] % run["eval_every"] == 0
 
 
 def test_unknown_names_are_told_the_nearest():
