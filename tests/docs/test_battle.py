@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from qohort.algorithms.registry import preset
 from qohort.envs.battle import names, roster
 from qohort.envs.battle.arena import Physics
 from qohort.envs.battle.catalogue import CATALOGUE
@@ -18,6 +19,7 @@ from qohort.envs.battle.units import TABLES, table
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 BATTLE, FIDELITY = ((ROOT / "docs" / name).read_text() for name in ("battle.md", "fidelity.md"))
+LEARNED = (ROOT / "benchmarks" / "results" / "battle-learned.md").read_text()
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
@@ -96,6 +98,24 @@ def test_pictures_are_small():
 
 def test_the_table_of_win_rates_is_the_one_that_was_measured():
     assert (ROOT / "benchmarks/results/battle-heuristics.md").read_text() in BATTLE
+
+
+def test_the_table_of_trained_teams_is_the_one_that_was_written():
+    assert LEARNED in BATTLE
+
+
+def test_every_battle_is_trained_or_said_not_to_be():
+    assert [cells[0].strip("`") for cells in rows(LEARNED, 7)[1:] if cells[0]] == list(CATALOGUE)
+
+
+def test_fast_alone_trains_as_long_as_the_table_says():
+    methods, world, told = {"Qatten": "qatten", "QMIX": "qmix", "VDN": "vdn", "IQL": "iql"}, "", 0
+    for battle, which, method, steps, *_ in rows(LEARNED, 7)[1:]:
+        world = f"battle/{battle.strip('`')}" if battle else world
+        if which == "`fast`":
+            assert f"{preset(methods[method], world, 'fast').run['steps']:,}" == steps
+            told += 1
+    assert told > 10
 
 
 def test_the_table_of_sensitivities_is_the_one_that_was_measured():
