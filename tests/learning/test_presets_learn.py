@@ -45,6 +45,12 @@ def test_the_fast_preset_wins_the_relay_with_every_method(name: str):
 
 
 @pytest.mark.slow
+def test_the_fast_preset_wins_three_marines():
+    """After two fifths of its steps: seeds 20 to 24 won 80 to 100 % of 128 battles then (results/battle-v3/3m-fast)."""
+    assert scores("qatten", "battle/3m", "fast", 64_000)[1]["won"] >= 0.75
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["paper", "pymarl2"])
 def test_published_presets_win_the_relay(which: str):
     """Their exploration lasts 50,000 and 100,000 steps; the team is good before."""
