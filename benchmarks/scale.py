@@ -35,7 +35,11 @@ from qohort.training.provenance import describe
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "scale.json"
 ENVIRONMENTS, WINDOWS, STEPS, REPEATS = 2, 2, 8, 7
-WORLDS = {"battle/crowd": "battle/crowd?size={}", "pursuit/stag-hunt": "pursuit/stag-hunt?hunters={}"}
+WORLDS = {
+    "battle/crowd": "battle/crowd?size={}",
+    "pursuit/stag-hunt": "pursuit/stag-hunt?hunters={}",
+    "pursuit/qtran-prey": "pursuit/qtran-prey?predators={}&vision=2",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,8 @@ SIZE, SMALLEST = 100, 32
 """How many fight on either side if it is not said, and the side of the smallest field."""
 LIMIT = 180
 """Steps, as on 27m_vs_30m."""
+STATE = {"state_last_action": False}
+"""Everybody's last action would make the state grow with the square of the crowd."""
 
 
 def crowd(
@@ -30,7 +32,7 @@ def crowd(
         size: how many allies.
         enemies: how many enemies; as many if not given.
         kind: what all of them are, such as `marine` or `zealot`.
-        **options: those of every battle.
+        **options: those of every battle; the state is without last actions, if not told otherwise.
     """
     against = size if enemies is None else enemies
     for option, count in (("size", size), ("enemies", against)):
@@ -49,4 +51,4 @@ def crowd(
         enemies=(Group(kind=kinds[kind], count=against, at=east),),
         plan=AttackMove(to=west),
     )
-    return battle(scenario=scenario, terrain=from_grid(np.ones((side, side), bool)), **options)
+    return battle(scenario=scenario, terrain=from_grid(np.ones((side, side), bool)), **STATE | options)

@@ -21,6 +21,12 @@ def test_the_field_grows_with_the_crowds():
     assert (large.spec.n_agents, large.face.n_enemies, large.spec.n_actions) == (300, 300, 306)
 
 
+def test_the_state_grows_with_the_crowd_and_not_with_its_square():
+    """Marines have four numbers, enemies three; last actions, one of 6 + N each, are left out if not asked for."""
+    assert [crowd(size=size).spec.state_size for size in (10, 20)] == [70, 140]
+    assert crowd(size=10, state_last_action=True).spec.state_size == 70 + 10 * 16
+
+
 def test_everybody_has_room_and_faces_the_other_crowd():
     world = crowd(size=40, enemies=20, kind="zealot")
     state = eqx.filter_jit(world.reset)(jax.random.key(0))
