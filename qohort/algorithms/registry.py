@@ -11,7 +11,7 @@ from qohort.algorithms.maac_presets import maac
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.ppo_presets import PPO_METHODS
 from qohort.algorithms.presets import decomposition, paper_qplex, pymarl2_qmix, qatten_on
-from qohort.algorithms.replay_free_presets import replay_free
+from qohort.algorithms.replay_free_presets import fast_independent, replay_free
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixerConfig
@@ -68,6 +68,7 @@ METHODS: dict[str, Method] = {
         Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
     ),
     **{f"pqn-{name}": replay_free(name, mixer) for name, mixer in REPLAY_FREE.items()},
+    "pqn-iql": replay_free("iql", REPLAY_FREE["iql"], protocols={"fast": fast_independent}),
     "qtran": qtran.BASE,
     "qtran-alt": qtran.ALT,
     "ow-qmix": weighted_qmix.OPTIMISTIC,

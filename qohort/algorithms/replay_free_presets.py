@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from qohort.algorithms.method import Method, Preset
 from qohort.algorithms.optimiser import Optimiser
@@ -32,7 +33,12 @@ def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
 
 def fast(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """Least wall-clock on two processor cores, with what was found for each kind of world."""
-    return next((build for beginning, build in FAST.items() if world.startswith(beginning)), fast_anywhere)(mixer)
+    return _fitting(FAST, world)(mixer)
+
+
+def fast_independent(mixer: AbstractMixerConfig, world: str = "") -> Preset:
+    """The same for agents that learn by themselves."""
+    return _fitting(FAST_INDEPENDENT, world)(mixer)
 
 
 def fast_anywhere(mixer: AbstractMixerConfig) -> Preset:
@@ -73,13 +79,44 @@ def fast_battle(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
-FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {"battle/": fast_battle}
+def fast_battle_independent(mixer: AbstractMixerConfig) -> Preset:
+    """On battles, agents that learn by themselves want more steps of the optimiser."""
+    battle = fast_battle(mixer)
+    assert isinstance(battle.algorithm, ReplayFree)
+    return dataclasses.replace(
+        battle,
+        algorithm=dataclasses.replace(battle.algorithm, feed=Fresh(length=32, epochs=4, minibatches=8)),
+        source="Qohort, for battles on two processor cores: as with mixers, but each stretch in 8 minibatches.",
+    )
+
+
+Fast = Mapping[str, Callable[[AbstractMixerConfig], Preset]]
+
+FAST: Fast = {"battle/": fast_battle}
 """The settings of `fast` for the worlds whose names begin so; the first that fits."""
 
+FAST_INDEPENDENT: Fast = {"battle/": fast_battle_independent}
+"""The same for agents that learn by themselves."""
 
-def replay_free(name: str, mixer: AbstractMixerConfig) -> Method:
-    """Replay-free Q-learning with a mixer, under every preset."""
-    presets = {"paper": paper, "fast": fast}
+
+def _fitting(table: Fast, world: str) -> Callable[[AbstractMixerConfig], Preset]:
+    return next((build for beginning, build in table.items() if world.startswith(beginning)), fast_anywhere)
+
+
+def replay_free(
+    name: str,
+    mixer: AbstractMixerConfig,
+    *,
+    protocols: Mapping[str, Callable[[AbstractMixerConfig, str], Preset]] = MappingProxyType({}),
+) -> Method:
+    """Replay-free Q-learning with a mixer, under every preset.
+
+    Args:
+        name: the mixer's.
+        mixer: its settings.
+        protocols: presets that are other ones with this mixer.
+    """
+    presets = {"paper": paper, "fast": fast, **protocols}
     return Method(
         summary=f"{name} without replay and target network, on fresh play (PQN, Gallici et al. 2024)",
         presets={which: functools.partial(build, mixer) for which, build in presets.items()},

@@ -193,6 +193,19 @@ def test_the_paper_preset_is_that_of_smax():
     assert getattr(algorithm.team, "hidden", None) == 512
 
 
+def test_agents_that_learn_by_themselves_have_smaller_minibatches_on_battles():
+    """With those of the mixers they do not come far enough on 3m: docs/methods/replay-free.md."""
+    feeds = {}
+    for name in ("pqn-iql", "pqn-vdn"):
+        for world in ("battle/3m", "games/relay"):
+            algorithm = preset(name, world, "fast").algorithm
+            assert isinstance(algorithm, ReplayFree)
+            feeds[name, world] = algorithm.feed
+    mixed = feeds["pqn-vdn", "battle/3m"]
+    assert feeds["pqn-iql", "battle/3m"] == dataclasses.replace(mixed, minibatches=2 * mixed.minibatches)
+    assert feeds["pqn-iql", "games/relay"] == feeds["pqn-vdn", "games/relay"]
+
+
 def test_what_cannot_be_is_said():
     with pytest.raises(QohortError, match=r"td_lambda is 1\.5"):
         ReplayFree(td_lambda=1.5)
