@@ -2,19 +2,20 @@
 
 Burda et al., *Exploration by random network distillation*, 2018, arXiv:1810.12894. A random network f stays as it was
 drawn, a second one learns to answer as it does from the states that are learnt from, and what it gets wrong is large
-where few were like them. Zhang et al., *BeBold: exploration beyond the boundary of explored regions*, 2020,
-arXiv:2012.08621, pay for steps to states that are newer than those they come from:
+where few were like them. As Zhang et al., *BeBold: exploration beyond the boundary of explored regions*, 2020,
+arXiv:2012.08621, it is steps that are paid for: those to a state that is newer than all before it in the episode,
 
-    b(s) = mean (f̂(s) − f(s))²,        r⁺ = r + β · clip( (b(s') − b(s)) / std b, 0, 5 )
+    b(s) = mean (f̂(s) − f(s))²,        rₜ⁺ = rₜ + β · clip( (b(sₜ₊₁) − max_k≤t b(s_k)) / std b, 0, 5 )
 
-To stay where it is new gains nothing, and what is gained fades: the standard deviation is of all errors so far.
+All bonuses of an episode add up to how much newer its newest state is than its first: to stay where it is new, to go
+back and forth, and to live on for nothing else gain nothing. They fade: the standard deviation is of all errors so far.
 
 *Differences from the papers*
 
 - The bonus belongs to the team: it is made of the states, and added to every reward.
 - It is made anew whenever a step is learnt from, so that what has become known is no longer paid for in replay.
-- The second paper pays only for the first visit of a state in an episode, which has to be counted; here a way back and
-  forth between two states would be paid for again, for as long as one of them stays newer than the other.
+- The second paper pays for b(sₜ₊₁) − b(sₜ) at the first visit of a state in an episode, which has to be counted.
+- A window may begin within an episode; what was new before it is not known then.
 - There is one value, and bonuses end with an episode; the first paper has a second value that does not.
 """
 
@@ -54,12 +55,13 @@ class Novelty:
     """A bonus for going where one has seldom been."""
 
     weight: float = 0.0
-    """β, what a step is worth that leads to a state newer by a standard deviation; without it there is no bonus."""
+    """β, what a step is worth that leads to a state newer by a standard deviation than all before; without it there is
+    no bonus."""
     features: int = 32
     """How many numbers are guessed."""
     hidden: int = 64
     """Units of the hidden layers: one of the network that is guessed, two of the one that learns."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     """With which Adam teaches the guess; slower means that states stay new for longer."""
 
     def __post_init__(self) -> None:
@@ -94,7 +96,7 @@ class Novelty:
         loss, gradient = jax.value_and_grad(_mean_error)(surprise.guess, surprise.fixed, seen[1:], counted)
         error = errors_of(surprise.guess, surprise.fixed, seen)
         errors = followed(surprise.errors, error[1:, :, None], counted, updates=updates, slowest=0.0)
-        gained = (error[1:] - error[:-1]) / jnp.sqrt(errors.variance[0] + TINY)
+        gained = (error[1:] - newest(error, window.first)[:-1]) / jnp.sqrt(errors.variance[0] + TINY)
         bonus = self.weight * jnp.where(counted, jnp.clip(gained, 0.0, MOST), 0.0)[..., None]
         guess, opt_state, _ = self._optimiser().step(
             surprise.guess, gradient, opt_state=surprise.opt_state, learning_rate=jnp.asarray(self.learning_rate)
@@ -111,6 +113,16 @@ def errors_of(guess: Hypernetwork, fixed: Hypernetwork, states: Float[Array, "T 
     """b: how wrong the guess is in each state."""
     each = jax.vmap(jax.vmap(lambda state: jnp.mean((guess(state) - fixed(state)) ** 2)))
     return each(states)
+
+
+def newest(errors: Float[Array, "T B"], first: Bool[Array, "T B"]) -> Float[Array, "T B"]:
+    """The greatest error since the episode or the window began, up to each state."""
+
+    def join(before: tuple[Array, Array], after: tuple[Array, Array]) -> tuple[Array, Array]:
+        (most, begun), (here, begins) = before, after
+        return jnp.where(begins, here, jnp.maximum(most, here)), begun | begins
+
+    return jax.lax.associative_scan(join, (errors, first))[0]
 
 
 def _mean_error(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qohort.algorithms.novelty import Novelty
+from qohort.algorithms.novelty import Novelty, newest
 from qohort.errors import QohortError
 from tests.algorithms.cases import BATCH, CASES, SPEC, STEPS, VARIANTS, window_of
 
@@ -51,7 +51,7 @@ def test_steps_to_what_is_new_are_paid_for_and_staying_there_is_not(taught):
 
 
 def test_the_bonus_by_its_equation(taught):
-    """b from the networks themselves, σ from the errors of all batches so far."""
+    """b from the networks themselves, the newest state so far by a loop, σ from the errors of all batches so far."""
     surprise, pay = taught
     window = with_states((1.0, 1.5, 1.2, 2.0), (-1.0, 0.0), (0.0, 3.0, 1.0))
     paid, after, _ = pay((1.0, 1.5, 1.2, 2.0), (-1.0, 0.0), (0.0, 3.0, 1.0))
@@ -66,9 +66,30 @@ def test_the_bonus_by_its_equation(taught):
     old, share = surprise.errors, 1 / 301
     first = old.mean[0] * (1 - share) + error[1:].mean() * share
     second = old.square[0] * (1 - share) + (error[1:] ** 2).mean() * share
-    expected = 0.5 * np.clip((error[1:] - error[:-1]) / np.sqrt(second - first**2), 0, 5)
+    so_far = error.copy()
+    for row in range(1, STEPS + 1):
+        so_far[row] = np.where(WINDOW.first[row], error[row], np.maximum(so_far[row - 1], error[row]))
+    expected = 0.5 * np.clip((error[1:] - so_far[:-1]) / np.sqrt(second - first**2), 0, 5)
     assert (expected > 0).sum() > 2
     np.testing.assert_allclose(np.asarray(paid.reward)[..., 0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_what_was_as_new_before_in_the_episode_is_not_paid_for_again(taught):
+    """Column 0 begins another episode at its fourth state; column 1 goes the same way in one."""
+    _, pay = taught
+    there_and_back = (6.0, 1.0, 1.0, 1.0, 6.0, 6.0)
+    bonus = np.asarray(pay(there_and_back, there_and_back, (1.0, 6.0, 1.0, 6.0))[0].reward)[..., 0]
+    assert WINDOW.first[3, 0]
+    assert bonus[3, 0] > 1.0
+    np.testing.assert_array_equal(bonus[:, 1], 0.0)
+    assert bonus[0, 2] > 1.0
+    np.testing.assert_array_equal(bonus[1:, 2], 0.0)
+
+
+def test_how_new_the_newest_state_so_far_is():
+    errors = jnp.array([[1.0, 3.0], [4.0, 2.0], [2.0, 5.0], [3.0, 1.0]])
+    first = jnp.array([[True, False], [False, False], [True, False], [False, True]])
+    np.testing.assert_array_equal(newest(errors, first), [[1, 3], [4, 3], [2, 5], [3, 1]])
 
 
 def test_what_has_become_known_is_paid_for_less_and_less(taught):
