@@ -119,9 +119,17 @@ def _split(records: Sequence[RunRecord], notes: list[str]) -> list[tuple[str, Ru
 
 
 def _differing(every: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of settings; where a part is switched off for some, its switch is, and the rest of it is not named."""
     flats = list(every)
     names = dict.fromkeys(name for flat in flats for name in flat)
-    return [name for name in names if any(flat.get(name, ...) != flats[0].get(name, ...) for flat in flats)]
+    differing = [name for name in names if any(flat.get(name, ...) != flats[0].get(name, ...) for flat in flats)]
+    off = {name.rpartition(".")[0] for flat in flats for name in differing if _switches_off(name, flat)}
+    return [name for name in differing if name.rpartition(".")[0] not in off or all(name in flat for flat in flats)]
+
+
+def _switches_off(name: str, flat: Mapping[str, Any]) -> bool:
+    part, _, end = name.rpartition(".")
+    return settings.IDLE.get(flat.get(f"{part}.{settings.KIND}", "")) == end and not flat[name]
 
 
 def _suffix(record: RunRecord, differing: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ from qohort.errors import QohortError
 KIND = "class"
 _ABSENT = object()
 _SHOWN = 8
+IDLE = {"Novelty": "weight"}
+"""Parts that do nothing, whatever else they say, while this setting of theirs is 0."""
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
@@ -93,7 +95,10 @@ def listed(changes: Mapping[str, tuple[str, str]]) -> str:
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted names and values; 1 and 1.0 are one value, tuples are lists."""
+    """Dotted names and values; 1 and 1.0 are one value, tuples are lists. Of a part that is idle, only its switch."""
+    switch = IDLE.get(config.get(KIND, ""))
+    if switch is not None and not config.get(switch):
+        return {KIND: config[KIND], switch: 0}
     found: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, Mapping) and value:

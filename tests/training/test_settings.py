@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
+from qohort.algorithms.novelty import Novelty
 from qohort.errors import QohortError
 from qohort.training.settings import (
     completed,
@@ -134,6 +135,17 @@ def test_differences_name_both_values():
     assert list(allowed) == ["mixer.class", "mixer.embed", "mixer.heads"]
     assert list(refused) == ["a"]
     assert split_differences({"mixers": ("1", "2")}, {"mixer"})[0] == {}
+
+
+def test_what_does_nothing_does_not_differ():
+    """A bonus for exploring without a weight is none, however it would have been learnt."""
+    off, other, on = (
+        {"novelty": config_to_dict(novelty)}
+        for novelty in (Novelty(learning_rate=1e-3), Novelty(learning_rate=1e-4), Novelty(weight=0.1))
+    )
+    assert differences(off, other) == {}
+    assert config_hash(off) == config_hash(other) != config_hash(on)
+    assert set(differences(off, on)) >= {"novelty.weight"}
 
 
 def test_long_lists_of_differences_are_cut():
