@@ -18,7 +18,7 @@ SIZE, SMALLEST = 100, 32
 """How many fight on either side if it is not said, and the side of the smallest field."""
 LIMIT = 180
 """Steps, as on 27m_vs_30m."""
-STATE = {"state_last_action": False}
+STATE: dict[str, Any] = {"state_last_action": False}
 """Everybody's last action would make the state grow with the square of the crowd."""
 
 
