@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from qohort.report.comparison import CellNumbers, Clock, Comparison, Curve
-from qohort.report.figures import INK, NAMES, Look, dress, footnote, looks, save, short, styled
+from qohort.report.figures import INK, NAMES, Look, dress, footnote, headline, looks, save, short, styled
 from qohort.report.scales import WIN_RATE
 
 COLUMNS = 3
@@ -39,7 +39,7 @@ def draw_worlds(comparison: Comparison, clock: Clock, paths: Sequence[Path]) -> 
         for index, axes in enumerate(grid.flat):
             if index < len(worlds):
                 _panel(axes, comparison.on(worlds[index]), clock, styles)
-                axes.set_title(worlds[index], loc="left", fontsize=13, color=INK)
+                headline(axes, worlds[index])
             else:
                 axes.set_visible(False)
         legend(figure, styles, labels)

@@ -107,6 +107,14 @@ def dress(axes: Any, *, rates: bool) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def headline(axes: Any, text: str) -> None:
+    """What a panel shows; a world with many options is broken behind one of them."""
+    width = int(axes.get_figure().get_figwidth() * axes.get_position().width / 0.105)  # of letters of this size
+    parts = textwrap.wrap(text.replace("?", "? ").replace("&", "& "), width, break_long_words=False)
+    lines = [line.replace("? ", "?").replace("& ", "&") for line in parts]
+    axes.set_title("\n".join(lines), loc="left", fontsize=13, color=INK)
+
+
 def footnote(figure: Any, text: str) -> None:
     """Small print below; broken, since a line wider than the figure would push the axes together."""
     width = int(figure.get_figwidth() / 0.085)  # an inch has about twelve letters of this size

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from qohort.report.compare_curves import COLUMNS, legend, legend_height
 from qohort.report.comparison import CellNumbers, Comparison
-from qohort.report.figures import FAINT, INK, MUTED, NAMES, Look, dress, footnote, looks, save, styled
+from qohort.report.figures import FAINT, INK, MUTED, NAMES, Look, dress, footnote, headline, looks, save, styled
 from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import Interval
 
@@ -32,7 +32,7 @@ def draw_scores(comparison: Comparison, paths: Sequence[Path]) -> None:
         for index, axes in enumerate(grid.flat):
             if index < len(worlds):
                 _scores_panel(axes, comparison.on(worlds[index]), styles)
-                axes.set_title(worlds[index], loc="left", fontsize=13, color=INK)
+                headline(axes, worlds[index])
                 metric = comparison.scales[worlds[index]].metric
                 axes.set_xlabel(f"{NAMES.get(metric, metric)}, {comparison.score}")
             else:
@@ -61,7 +61,7 @@ def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
         axes.set_ylabel("fraction of runs above τ")
         several = len(comparison.worlds) > 1
         title = f"All {len(comparison.worlds)} worlds" if several else comparison.worlds[0]
-        axes.set_title(title, loc="left", fontsize=13, color=INK)
+        headline(axes, title)
         legend(figure, styles, labels)
         better = "Higher is better; worlds count the same.\n" if several else "Higher is better. "
         by = ", stratified by world" if several else ""
@@ -121,7 +121,7 @@ def draw_improvement(comparison: Comparison, world: str, paths: Sequence[Path]) 
         axes.set_xlim(-0.02, 1.02)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
         axes.set_xlabel("P(first > second), a run of each")
-        axes.set_title(world or f"All {len(comparison.worlds)} worlds", loc="left", fontsize=13, color=INK)
+        headline(axes, world or f"All {len(comparison.worlds)} worlds")
         footnote(figure, "Bars: 95 % bootstrap intervals. Dashed: even odds.")
         save(figure, paths)
 
