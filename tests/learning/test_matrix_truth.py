@@ -36,24 +36,36 @@ DEEP = Importance(kernels=10, layers=3)
 RATES = ((3000, 3e-3), (2000, 3e-4))
 SMALL_QMIX = QMIX(embed=8, hypernet_hidden=16)
 SMALL_MONOTONE = Monotone(groups=4, pieces=3, embed=8, hypernet_hidden=16)
+TEAM = FeedForward(hidden=32, sharing="none")
+SLOW_TEAM = FeedForward(hidden=4, layers=1, sharing="none")
+"""Few weights, so that utilities move by less in a step than λ does."""
+COMPLETE = {
+    "qplex": QPLEX(transformation=False),
+    "qplex-qatten": QPLEXQatten(
+        attention=Qatten(heads=2, embed=8, hypernet_hidden=16, regulariser=0.001), importance=DEEP
+    ),
+}
+"""QPLEX with weights of the utilities that cannot vanish."""
 
 
 @functools.cache
-def algorithm(mixer: AbstractMixerConfig) -> ValueDecomposition:
+def algorithm(mixer: AbstractMixerConfig, team: FeedForward = TEAM) -> ValueDecomposition:
     return ValueDecomposition(
         mixer=mixer,
-        team=FeedForward(hidden=32, sharing="none"),
+        team=team,
         optimiser=Optimiser(kind="adam", learning_rate=3e-3, eps=1e-8),
     )
 
 
-def learn(mixer: AbstractMixerConfig, payoff: np.ndarray, start: QLearner | int = 0) -> QLearner:
+def learn(
+    mixer: AbstractMixerConfig, payoff: np.ndarray, start: QLearner | int = 0, team: FeedForward = TEAM
+) -> QLearner:
     """Train from a seed, or go on from a learner."""
     game = MatrixGame(payoff)
     learner = start
     if isinstance(learner, int):
-        learner = algorithm(mixer).init(game.spec, jax.random.key(learner))
-    return train_on(algorithm(mixer), learner, enumerated(game, payoff), RATES)
+        learner = algorithm(mixer, team).init(game.spec, jax.random.key(learner))
+    return train_on(algorithm(mixer, team), learner, enumerated(game, payoff), RATES)
 
 
 def table(learner: QLearner, payoff: np.ndarray) -> np.ndarray:
@@ -139,17 +151,12 @@ def test_the_monotone_mixer_misses_the_qtran_matrix_by_the_same_local_optimum_as
     assert ((stayed - QTRAN) ** 2).sum() == pytest.approx(288, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("mixer", "seed"),
-    [
-        (QPLEX(), 1),
-        (QPLEXQatten(attention=Qatten(heads=2, embed=8, hypernet_hidden=16, regulariser=0.001), importance=DEEP), 0),
-    ],
-    ids=["qplex", "qplex-qatten"],
-)
-def test_qplex_reproduces_the_whole_qtran_matrix(mixer: AbstractMixerConfig, seed: int):
-    """From these starting points. Of others many end in a local optimum: docs/labs/payoff.md counts them."""
-    np.testing.assert_allclose(table(learn(mixer, QTRAN, seed), QTRAN), QTRAN, atol=0.3)
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 20))])
+@pytest.mark.parametrize("mixer", COMPLETE)
+def test_qplex_reproduces_the_whole_qtran_matrix(mixer: str, seed: int):
+    """With other settings many starting points end elsewhere: docs/labs/payoff.md says which, and why."""
+    learned = table(learn(COMPLETE[mixer], QTRAN, seed, SLOW_TEAM), QTRAN)
+    np.testing.assert_allclose(learned, QTRAN, atol=0.3)
 
 
 def test_qplex_with_importance_of_one_layer_misses_the_qtran_matrix():
