@@ -26,7 +26,7 @@ from qohort.algorithms.registry import METHODS
 from qohort.envs.registry import base
 from qohort.report.statistics import ranks, spearman
 from qohort.training.run_folder import read_config
-from qohort.training.settings import config_to_dict
+from qohort.training.settings import config_to_dict, differences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,8 @@ def preset_of(config: Mapping[str, Any]) -> str:
     for name, build in METHODS[config["name"]].presets.items():
         preset = build(config["world"])
         if preset.source == config["source"]:
-            return name if config_to_dict(preset.algorithm) == config["algorithm"] else f"{name}, changed"
+            changed = differences(config_to_dict(preset.algorithm), config["algorithm"])
+            return f"{name}, changed" if changed else name
     return "other"
 
 
