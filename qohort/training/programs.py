@@ -1,9 +1,10 @@
 """The compiled programs of a run, for one seed or for several at once."""
 
 import collections
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,8 @@ from qohort.training.evaluation import Scores, evaluate
 
 T = TypeVar("T")
 
+KEPT = 4
+"""For so many settings compiled functions are kept."""
 _WAITING = ThreadPoolExecutor(1, thread_name_prefix="waiting")
 
 
@@ -28,46 +31,30 @@ class Programs:
     """
 
     def __init__(self, algorithm: AbstractAlgorithm, env: AbstractEnv, *, chunk: int, together: bool) -> None:
-        self.traces: collections.Counter[str] = collections.Counter()
-        """How often each program was traced."""
         self._env = env
         self._together = together
+        self._functions = functions_of(algorithm, chunk=chunk, together=together)
+        self._before = self._functions.traces.copy()
 
-        def begin(env: AbstractEnv, key: Array) -> TrainState:
-            self.traces["begin"] += 1
-            return first_state(algorithm, env, key)
-
-        def play(env: AbstractEnv, state: TrainState, rates: Rates) -> tuple[TrainState, Report]:
-            self.traces["chunk"] += 1
-            return run_chunk(algorithm, env, state, rates=rates, steps=chunk)
-
-        def judge(env: AbstractEnv, team: AbstractTeam, key: Array, episodes: Array) -> Scores:
-            self.traces["evaluate"] += 1
-            return evaluate(algorithm, env, team, key=key, episodes=episodes.shape[0])
-
-        def each(function: Any, axes: tuple[int | None, ...]) -> Any:
-            return jax.vmap(function, in_axes=axes) if together else function
-
-        # It runs once: at the usual level, compiling it takes half as long as compiling the chunk.
-        once = {"xla_backend_optimization_level": 1}
-        self._begin = jax.jit(each(begin, (None, 0)), compiler_options=once)
-        self._chunk = jax.jit(each(play, (None, 0, None)), donate_argnums=1)
-        self._evaluate = jax.jit(each(judge, (None, 0, 0, None)))
+    @property
+    def traces(self) -> collections.Counter[str]:
+        """How often each function was traced since; what was traced for the same settings before is used again."""
+        return self._functions.traces - self._before
 
     def begin(self, seeds: Sequence[int]) -> TrainState:
-        return self._begin(self._env, self._keys(seeds))
+        return self._functions.begin(self._env, self._keys(seeds))
 
     def state_shapes(self, seeds: Sequence[int]) -> TrainState:
         """Shapes and types of the state, nothing computed."""
-        return jax.eval_shape(self._begin, self._env, self._keys(seeds))
+        return jax.eval_shape(self._functions.begin, self._env, self._keys(seeds))
 
     def chunk(self, state: TrainState, *, exploration: float, learning_rate: float) -> tuple[TrainState, Report]:
         """One chunk; the buffers of `state` are used up."""
-        return self._chunk(self._env, state, _rates(exploration, learning_rate))
+        return self._functions.chunk(self._env, state, _rates(exploration, learning_rate))
 
     def report_shapes(self, state: TrainState) -> Report:
         """What a chunk will report, without running it; its trace is used again."""
-        _, report = self._chunk.trace(self._env, state, _rates(0.0, 0.0)).out_info
+        _, report = self._functions.chunk.trace(self._env, state, _rates(0.0, 0.0)).out_info
         return report
 
     def _keys(self, seeds: Sequence[int]) -> Array:
@@ -79,8 +66,48 @@ class Programs:
     ) -> dict[str, Float[Array, "seeds episodes"]]:
         """Scores by episode, with a leading axis of seeds."""
         key = jnp.stack(keys) if self._together else keys[0]
-        scores = self._evaluate(self._env, team, key, jnp.zeros(episodes))
+        scores = self._functions.evaluate(self._env, team, key, jnp.zeros(episodes))
         return scores if self._together else {name: value[None] for name, value in scores.items()}
+
+
+class Functions(NamedTuple):
+    """What is compiled."""
+
+    begin: Any
+    chunk: Any
+    evaluate: Any
+    traces: collections.Counter[str]
+    """How often each was traced."""
+
+
+@functools.lru_cache(maxsize=KEPT)
+def functions_of(algorithm: AbstractAlgorithm, *, chunk: int, together: bool) -> Functions:
+    """The functions of some settings. The last ones are kept: who trains again does not wait for the compiler again."""
+    traces: collections.Counter[str] = collections.Counter()
+
+    def begin(env: AbstractEnv, key: Array) -> TrainState:
+        traces["begin"] += 1
+        return first_state(algorithm, env, key)
+
+    def play(env: AbstractEnv, state: TrainState, rates: Rates) -> tuple[TrainState, Report]:
+        traces["chunk"] += 1
+        return run_chunk(algorithm, env, state, rates=rates, steps=chunk)
+
+    def judge(env: AbstractEnv, team: AbstractTeam, key: Array, episodes: Array) -> Scores:
+        traces["evaluate"] += 1
+        return evaluate(algorithm, env, team, key=key, episodes=episodes.shape[0])
+
+    def each(function: Any, axes: tuple[int | None, ...]) -> Any:
+        return jax.vmap(function, in_axes=axes) if together else function
+
+    # It runs once: at the usual level, compiling it takes half as long as compiling the chunk.
+    once = {"xla_backend_optimization_level": 1}
+    return Functions(
+        begin=jax.jit(each(begin, (None, 0)), compiler_options=once),
+        chunk=jax.jit(each(play, (None, 0, None)), donate_argnums=1),
+        evaluate=jax.jit(each(judge, (None, 0, 0, None))),
+        traces=traces,
+    )
 
 
 def _rates(exploration: float, learning_rate: float) -> Rates:

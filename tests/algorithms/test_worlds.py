@@ -106,4 +106,4 @@ def plays_and_learns(algorithm: AbstractAlgorithm, env: AbstractEnv) -> None:
     assert float(scores["length"].max()) <= env.spec.limit
     assert updates > 0
     assert episodes > 0
-    assert dict(programs.traces) == {"begin": 1, "chunk": 1, "evaluate": 1}
+    assert max(programs.traces.values(), default=1) == 1

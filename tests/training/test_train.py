@@ -23,7 +23,7 @@ from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 from qohort.training import checkpoint
 from qohort.training import train as training
-from qohort.training.programs import Programs
+from qohort.training.programs import Programs, functions_of
 from qohort.training.progress import Display
 from qohort.training.run import Run
 from qohort.training.seeds import checkpoint_folder
@@ -53,7 +53,8 @@ def arrays(folder: Path, seeds: list[int]) -> bytes:
 
 @pytest.fixture
 def programs(monkeypatch):
-    """The programs of the runs that a test starts."""
+    """The programs of the runs that a test starts, with nothing kept of earlier ones."""
+    functions_of.cache_clear()
     made: list[Programs] = []
 
     def noted(*arguments, **settings):
@@ -66,10 +67,12 @@ def programs(monkeypatch):
 
 @pytest.mark.parametrize("together", [False, True])
 def test_nothing_is_traced_twice(together, programs, tmp_path):
-    """Ten chunks, three evaluations, the absolute metric and two seeds; then the same run resumed."""
+    """Ten chunks, three evaluations, the absolute metric and two seeds; then the same run resumed, and another one."""
     go(tmp_path / "run", seeds=2, together=together)
+    assert [dict(made.traces) for made in programs] == [{"begin": 1, "chunk": 1, "evaluate": 1}]
     go(tmp_path / "run", seeds=2, together=together, steps=400)
-    assert [dict(made.traces) for made in programs] == [{"begin": 1, "chunk": 1, "evaluate": 1}] * 2
+    go(tmp_path / "other", seeds=2, together=together)
+    assert [dict(made.traces) for made in programs[1:]] == [{}, {}]
 
 
 def test_nothing_is_compiled_after_the_first_chunk(tmp_path, caplog):
