@@ -1,10 +1,11 @@
-"""The curve of each method's page: `python docs/images/method_curves.py REPORT.json [FOLDER]`. Needs the extra `plots`.
+"""The curve of each method's page: `python docs/images/method_curves.py WORLD REPORT.json...`. Needs the extra `plots`.
 
-REPORT.json is what `qohort report` wrote of all methods on one world.
+Reports are what `qohort report` wrote. A method that several have is drawn with the most seeds.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,16 @@ PAGES = {
 """The methods of each page."""
 
 
-def main(report: Path, folder: Path) -> None:
+def main(world: str, reports: Sequence[Path]) -> None:
     """Draw a picture for each page of which all methods are there."""
-    cells = {cell["algorithm"]: cell for cell in json.loads(report.read_text())["cells"]}
+    found = [cell for report in reports for cell in json.loads(report.read_text())["cells"] if cell["world"] == world]
+    cells = {cell["algorithm"]: cell for cell in sorted(found, key=lambda cell: len(cell["seeds_planned"]))}
     for page, methods in PAGES.items():
         absent = [method for method in methods if method not in cells]
         if absent:
-            print(f"{page}: not drawn, {report} has no {', '.join(absent)}")
+            print(f"{page}: not drawn, no report has {', '.join(absent)} on {world}")
             continue
-        path = folder / f"curve-{page}.png"
+        path = Path(__file__).parent / f"curve-{page}.png"
         draw(cells, methods, path)
         print(path)
 
@@ -72,4 +74,4 @@ def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parent))
+    main(sys.argv[1], [Path(name) for name in sys.argv[2:]])

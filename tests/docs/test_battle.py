@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from benchmarks import sooner
 from qohort.algorithms.registry import preset
 from qohort.envs.battle import names, roster
 from qohort.envs.battle.arena import Physics
@@ -19,7 +20,9 @@ from qohort.envs.battle.units import TABLES, table
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 BATTLE, FIDELITY = ((ROOT / "docs" / name).read_text() for name in ("battle.md", "fidelity.md"))
-LEARNED = (ROOT / "benchmarks" / "results" / "battle-learned.md").read_text()
+LEARNED, SOONER = (
+    (ROOT / "benchmarks" / "results" / f"battle-{name}.md").read_text() for name in ("learned", "sooner")
+)
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
@@ -102,6 +105,11 @@ def test_the_table_of_win_rates_is_the_one_that_was_measured():
 
 def test_the_table_of_trained_teams_is_the_one_that_was_written():
     assert LEARNED in BATTLE
+
+
+def test_the_table_of_heights_is_what_the_report_says():
+    assert SOONER in BATTLE
+    assert sooner.markdown(sooner.cells(sooner.Flags().report)) == SOONER
 
 
 def test_every_battle_is_trained_or_said_not_to_be():

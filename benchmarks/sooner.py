@@ -1,0 +1,68 @@
+"""How soon battles are learned, method by method: the mean height of the learning curves.
+
+    python benchmarks/sooner.py
+
+It reads the report of results/battle-v3/grid and writes the table of docs/battle.md: interquartile means over seeds
+with 95 % bootstrap intervals, and the number of seeds where it is not three. A map is shown if two methods have that
+many. Best teams win nearly all battles of most maps: how soon tells methods apart where how well does not.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import tyro
+
+from benchmarks.learned import RESULTS, SHOWN
+from qohort.envs.battle.battles import BATTLES
+
+SEEDS = 3
+"""So many are asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    report: pathlib.Path = RESULTS / "battle-v3" / "grid" / "report" / "report.json"
+    """What `qohort report` wrote."""
+    out: pathlib.Path = RESULTS / "battle-sooner.md"
+    """Where the table goes."""
+
+
+def cells(report: pathlib.Path) -> dict[tuple[str, str], Any]:
+    """The cells of a report by battle and method."""
+    told = json.loads(report.read_text())["cells"]
+    return {(cell["world"].removeprefix("battle/"), cell["algorithm"]): cell for cell in told}
+
+
+def markdown(cells: Mapping[tuple[str, str], Any]) -> str:
+    """The table as it stands in the documentation; cells by battle and method."""
+    lines = [f"| battle | up to step | {' | '.join(SHOWN.values())} |", f"|---|---:|{'---|' * len(SHOWN)}"]
+    for battle in BATTLES:
+        here = {method: cells[battle, method] for method in SHOWN if (battle, method) in cells}
+        whole = [cell for cell in here.values() if len(cell["area"]["seeds"]) >= SEEDS]
+        if len(whole) < 2:
+            continue
+        until = {cell["until"] for cell in here.values()}
+        if len(until) > 1:
+            raise ValueError(f"The curves on {battle} end at {sorted(until)}; areas of other lengths do not compare.")
+        told = [_cell(here[method]) if method in here else "" for method in SHOWN]
+        lines.append(f"| `{battle}` | {until.pop():,} | {' | '.join(told)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(cell: Mapping[str, Any]) -> str:
+    area, seeds = cell["area"]["iqm"], len(cell["area"]["seeds"])
+    value, low, high = (f"{100 * area[name]:.1f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]" + (f", {seeds} seeds" if seeds != SEEDS else "")
+
+
+def main(flags: Flags) -> None:
+    """Read and write."""
+    flags.out.write_text(markdown(cells(flags.report)))
+    print(flags.out)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Flags))
