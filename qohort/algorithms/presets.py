@@ -192,6 +192,28 @@ def fast_rooms(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
+def fast_hunt(mixer: AbstractMixerConfig) -> Preset:
+    """Where acting alone is punished: a value needs many small updates before it tells joint actions apart."""
+    general = fast_anywhere(mixer)
+    assert isinstance(general.algorithm, ValueDecomposition)
+    return Preset(
+        algorithm=dataclasses.replace(
+            general.algorithm,
+            team=FeedForward(norm=True),
+            feed=dataclasses.replace(general.algorithm.feed, length=4),
+            optimiser=dataclasses.replace(general.algorithm.optimiser, learning_rate=5e-4, eps=1.5e-4),
+            epsilon=LinearSchedule(start=1.0, end=0.1, steps=300_000),
+            update_every=4,
+            estimator="one-step",
+            target_interval=1600,
+        ),
+        source="Qohort, for QTRAN's predator-prey on two processor cores: step size, eps and the last ε of the QTRAN "
+        "paper; normalised agents that do not remember, 32 windows of 4 steps, one update per 4 steps with one-step "
+        "targets, target copy every 1,600 updates, ε over 300,000 steps.",
+        run={"steps": 600_000, "eval_every": 60_000, "eval_episodes": 64},
+    )
+
+
 QATTEN_ON: dict[str, Mapping[str, Any]] = {
     "battle/3s5z_vs_3s6z": {"weighted_head": True, "regulariser": 0.0},
     "battle/MMM2": {"weighted_head": True, "nonlinear": True, "regulariser": 0.001},
@@ -215,6 +237,7 @@ FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {
     "battle/2s_vs_1sc": fast_siege,
     "battle/3m": fast_skirmish,
     "battle/": fast_battle,
+    "pursuit/qtran-prey": fast_hunt,
     "rooms/": fast_rooms,
 }
 """The settings of `fast` for the worlds whose names begin so; the first that fits."""

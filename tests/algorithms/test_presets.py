@@ -31,6 +31,12 @@ def test_battles_and_small_worlds_have_their_own_defaults():
     assert default_preset("vdn", "games/and") == "paper"
 
 
+def test_fast_updates_oftener_where_acting_alone_is_punished():
+    hunt = settings("qmix", "pursuit/qtran-prey?punishment=1.5", "fast")
+    assert hunt.update_every < settings("qmix", "pursuit/stag-hunt", "fast").update_every
+    assert hunt == settings("qmix", "pursuit/qtran-prey-7x7", "fast")
+
+
 def test_the_papers_settings_of_a_map_are_those_of_the_authors():
     usual, odd = (mixer_of(world) for world in ("battle/3m", "battle/MMM2"))
     assert (usual.weighted_head, usual.nonlinear, usual.regulariser) == (False, False, 0.01)
