@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from qohort.report.figures import FAINT, MUTED, dress, footnote, looks, save, short, styled
 
 PAGES = {
@@ -71,6 +73,9 @@ def draw(cells: dict[str, Any], methods: tuple[str, ...], path: Path) -> None:
         world = cells[methods[0]]["world"]
         footnote(figure, f"{world}: greedy evaluations, interquartile mean, 95 % interval. Faint: other methods.")
         save(figure, [path])
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 if __name__ == "__main__":
