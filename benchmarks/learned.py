@@ -1,6 +1,6 @@
 """Which battles are learned: by which method, with which preset, in how many steps and minutes, and how well.
 
-    python benchmarks/learned.py
+    python -m benchmarks.learned
 
 It reads the runs in results/battle-v3/grid and, for seeds that are not among them, the reports in
 results/battle-v3/MAP-PRESET, and writes the table of docs/battle.md. What a seed has won is its absolute metric; a seed

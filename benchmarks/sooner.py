@@ -1,6 +1,6 @@
 """How soon battles are learned, method by method: the mean height of the learning curves.
 
-    python benchmarks/sooner.py
+    python -m benchmarks.sooner
 
 It reads the report of results/battle-v3/grid and writes the table of docs/battle.md: interquartile means over seeds
 with 95 % bootstrap intervals, and the number of seeds where it is not three. A map is shown if two methods have that
@@ -17,6 +17,7 @@ import tyro
 
 from benchmarks.learned import RESULTS, SHOWN
 from qohort.envs.battle.battles import BATTLES
+from qohort.errors import QohortError
 
 SEEDS = 3
 """So many are asked for."""
@@ -30,14 +31,10 @@ class Flags:
     """Where the table goes."""
 
 
-def cells(report: pathlib.Path) -> dict[tuple[str, str], Any]:
-    """The cells of a report by battle and method."""
+def markdown(report: pathlib.Path) -> str:
+    """The table as it stands in the documentation, from a report."""
     told = json.loads(report.read_text())["cells"]
-    return {(cell["world"].removeprefix("battle/"), cell["algorithm"]): cell for cell in told}
-
-
-def markdown(cells: Mapping[tuple[str, str], Any]) -> str:
-    """The table as it stands in the documentation; cells by battle and method."""
+    cells = {(cell["world"].removeprefix("battle/"), cell["algorithm"]): cell for cell in told}
     lines = [f"| battle | up to step | {' | '.join(SHOWN.values())} |", f"|---|---:|{'---|' * len(SHOWN)}"]
     for battle in BATTLES:
         here = {method: cells[battle, method] for method in SHOWN if (battle, method) in cells}
@@ -46,9 +43,12 @@ def markdown(cells: Mapping[tuple[str, str], Any]) -> str:
             continue
         until = {cell["until"] for cell in here.values()}
         if len(until) > 1:
-            raise ValueError(f"The curves on {battle} end at {sorted(until)}; areas of other lengths do not compare.")
-        told = [_cell(here[method]) if method in here else "" for method in SHOWN]
-        lines.append(f"| `{battle}` | {until.pop():,} | {' | '.join(told)} |")
+            raise QohortError(
+                f"The curves on {battle} in {report} end at {sorted(until)} steps; heights up to different steps do not"
+                " compare. Make a report of runs of equal length."
+            )
+        heights = [_cell(here[method]) if method in here else "" for method in SHOWN]
+        lines.append(f"| `{battle}` | {until.pop():,} | {' | '.join(heights)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +60,7 @@ def _cell(cell: Mapping[str, Any]) -> str:
 
 def main(flags: Flags) -> None:
     """Read and write."""
-    flags.out.write_text(markdown(cells(flags.report)))
+    flags.out.write_text(markdown(flags.report))
     print(flags.out)
 
 

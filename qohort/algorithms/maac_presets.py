@@ -1,7 +1,5 @@
 """Named settings of MAAC, each with its source."""
 
-import dataclasses
-
 from qohort.algorithms.maac import MAAC
 from qohort.algorithms.method import Method, Preset
 from qohort.networks.attentive import AttentiveCritic
@@ -36,8 +34,7 @@ def authors(world: str = "") -> Preset:
 def fast(world: str = "") -> Preset:
     """Least wall-clock on two processor cores."""
     return Preset(
-        algorithm=dataclasses.replace(
-            MAAC(),
+        algorithm=MAAC(
             team=FeedForward(),
             critic=AttentiveCritic(hidden=64, sharing="all"),
             feed=Replayed(sampler="windows", batch=32, length=8, episodes=2000),

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from qohort.algorithms.base import AbstractAlgorithm
@@ -17,6 +18,11 @@ class Preset:
     """A paper, a published code, or a measurement, in a sentence."""
     run: Mapping[str, Any]
     """Settings of the run that belong to it."""
+
+    def but(self, *, source: str, run: Mapping[str, Any] = MappingProxyType({}), **settings: Any) -> "Preset":
+        """The same with other settings of the algorithm, and of the run where some are named."""
+        algorithm = dataclasses.replace(self.algorithm, **settings)
+        return Preset(algorithm=algorithm, source=source, run={**self.run, **run})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -70,12 +70,10 @@ def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
 def pymarl2_qmix(mixer: AbstractMixerConfig, world: str) -> Preset:
     """PyMARL2's QMIX, whose settings differ on two maps; its other methods have the same ones everywhere."""
     general = pymarl2(mixer)
-    assert isinstance(general.algorithm, ValueDecomposition)
-    return Preset(
-        algorithm=dataclasses.replace(general.algorithm, **PYMARL2_QMIX_ON.get(world, {})),
+    return general.but(
+        **PYMARL2_QMIX_ON.get(world, {}),
         source=f"{general.source} QMIX has others on two maps: on 6h_vs_8z TD(0.3) and ε over 500,000 steps, on "
         "3s5z_vs_3s6z (qmix_large.yaml) agents of 256 units, a mixer of 64 and hypernetworks of 256.",
-        run=general.run,
     )
 
 
@@ -125,17 +123,12 @@ def fast_anywhere(mixer: AbstractMixerConfig) -> Preset:
 
 def fast_battle(mixer: AbstractMixerConfig) -> Preset:
     """Least wall-clock on battles with two processor cores: the simulator costs little there, updates nearly all."""
-    general = fast_anywhere(mixer)
-    assert isinstance(general.algorithm, ValueDecomposition)
-    return Preset(
-        algorithm=dataclasses.replace(
-            general.algorithm,
-            feed=Replayed(sampler="windows", batch=16, length=64, episodes=5000),
-            epsilon=LinearSchedule(start=1.0, end=0.05, steps=50_000),
-            environments=32,
-            update_every=32,
-            target_interval=200,
-        ),
+    return fast_anywhere(mixer).but(
+        feed=Replayed(sampler="windows", batch=16, length=64, episodes=5000),
+        epsilon=LinearSchedule(start=1.0, end=0.05, steps=50_000),
+        environments=32,
+        update_every=32,
+        target_interval=200,
         source="Qohort, for battles on two processor cores: PyMARL2's optimiser and TD(0.6), windows of 64 steps that "
         "run on across episodes, 16 to an update, 32 environments, one update per 32 steps, ε over 50,000 steps.",
         run={"steps": 512_000, "chunk": 8, "eval_every": 25_600, "eval_episodes": 128},
@@ -144,47 +137,35 @@ def fast_battle(mixer: AbstractMixerConfig) -> Preset:
 
 def fast_skirmish(mixer: AbstractMixerConfig) -> Preset:
     """Least wall-clock on battles that last some twenty steps: shorter windows, and more and smaller updates."""
-    battle = fast_battle(mixer)
-    assert isinstance(battle.algorithm, ValueDecomposition)
-    return Preset(
-        algorithm=dataclasses.replace(
-            battle.algorithm,
-            feed=dataclasses.replace(battle.algorithm.feed, length=32),
-            epsilon=LinearSchedule(start=1.0, end=0.05, steps=20_000),
-            update_every=16,
-            target_interval=100,
-        ),
+    return fast_battle(mixer).but(
+        feed=Replayed(sampler="windows", batch=16, length=32, episodes=5000),
+        epsilon=LinearSchedule(start=1.0, end=0.05, steps=20_000),
+        update_every=16,
+        target_interval=100,
         source="Qohort, for short battles on two processor cores: as for other battles, but windows of 32 steps, 16 of "
         "them to an update, one update per 16 steps, target copy every 100 updates, ε over 20,000 steps.",
-        run={"steps": 153_600, "chunk": 4, "eval_every": 12_800, "eval_episodes": 128},
+        run={"steps": 153_600, "chunk": 4, "eval_every": 12_800},
     )
 
 
 def fast_siege(mixer: AbstractMixerConfig) -> Preset:
     """Against one who stays: to fight in turns pays when every step of it is right, and is found late."""
-    battle = fast_battle(mixer)
-    assert isinstance(battle.algorithm, ValueDecomposition)
-    return Preset(
-        algorithm=dataclasses.replace(battle.algorithm, epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000)),
+    return fast_battle(mixer).but(
+        epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000),
         source="Qohort, for battles that turns win, on two processor cores: as for other battles, but ε over "
         "100,000 steps, and twice as many steps.",
-        run={**battle.run, "steps": 1_024_000},
+        run={"steps": 1_024_000},
     )
 
 
 def fast_rooms(mixer: AbstractMixerConfig) -> Preset:
     """Where chance finds nothing: a bonus for going where it is new, and many small updates, so that it soon is not."""
-    general = fast_anywhere(mixer)
-    assert isinstance(general.algorithm, ValueDecomposition)
-    return Preset(
-        algorithm=dataclasses.replace(
-            general.algorithm,
-            team=FeedForward(),
-            feed=dataclasses.replace(general.algorithm.feed, length=16),
-            update_every=16,
-            target_interval=200,
-            novelty=Novelty(weight=0.1),
-        ),
+    return fast_anywhere(mixer).but(
+        team=FeedForward(),
+        feed=Replayed(sampler="windows", batch=32, length=16, episodes=2000),
+        update_every=16,
+        target_interval=200,
+        novelty=Novelty(weight=0.1),
         source="Qohort, for rooms with one reward on two processor cores: as for other small worlds, but agents that "
         "do not remember, a bonus of 0.1 for steps to newer states, windows of 16 steps, one update per 16 steps, and "
         "target copy every 200 updates.",
@@ -194,19 +175,14 @@ def fast_rooms(mixer: AbstractMixerConfig) -> Preset:
 
 def fast_hunt(mixer: AbstractMixerConfig) -> Preset:
     """Where acting alone is punished: a value needs many small updates before it tells joint actions apart."""
-    general = fast_anywhere(mixer)
-    assert isinstance(general.algorithm, ValueDecomposition)
-    return Preset(
-        algorithm=dataclasses.replace(
-            general.algorithm,
-            team=FeedForward(norm=True),
-            feed=dataclasses.replace(general.algorithm.feed, length=4),
-            optimiser=dataclasses.replace(general.algorithm.optimiser, learning_rate=5e-4, eps=1.5e-4),
-            epsilon=LinearSchedule(start=1.0, end=0.1, steps=300_000),
-            update_every=4,
-            estimator="one-step",
-            target_interval=1600,
-        ),
+    return fast_anywhere(mixer).but(
+        team=FeedForward(norm=True),
+        feed=Replayed(sampler="windows", batch=32, length=4, episodes=2000),
+        optimiser=Optimiser(kind="adam", learning_rate=5e-4, eps=1.5e-4),
+        epsilon=LinearSchedule(start=1.0, end=0.1, steps=300_000),
+        update_every=4,
+        estimator="one-step",
+        target_interval=1600,
         source="Qohort, for QTRAN's predator-prey on two processor cores: step size, eps and the last ε of the QTRAN "
         "paper; normalised agents that do not remember, 32 windows of 4 steps, one update per 4 steps with one-step "
         "targets, target copy every 1,600 updates, ε over 300,000 steps.",
@@ -237,6 +213,8 @@ FAST: dict[str, Callable[[AbstractMixerConfig], Preset]] = {
     "battle/2s_vs_1sc": fast_siege,
     "battle/3m": fast_skirmish,
     "battle/": fast_battle,
+    "pursuit/qtran-prey-100": fast_anywhere,
+    "pursuit/qtran-prey-300": fast_anywhere,
     "pursuit/qtran-prey": fast_hunt,
     "rooms/": fast_rooms,
 }

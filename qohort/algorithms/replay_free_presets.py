@@ -1,6 +1,5 @@
 """Named settings of replay-free Q-learning, each with its source."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -60,19 +59,12 @@ def fast_anywhere(mixer: AbstractMixerConfig) -> Preset:
 
 def fast_battle(mixer: AbstractMixerConfig) -> Preset:
     """Least wall-clock on battles with two processor cores: more environments, longer stretches, smaller steps."""
-    general = fast_anywhere(mixer)
-    assert isinstance(general.algorithm, ReplayFree)
-    return Preset(
-        algorithm=dataclasses.replace(
-            general.algorithm,
-            feed=Fresh(length=32, epochs=4, minibatches=4),
-            optimiser=Optimiser(
-                kind="adam", learning_rate=5e-4, final_learning_rate=0.0, anneal_steps=614_400, eps=1e-8
-            ),
-            epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000),
-            environments=64,
-            td_lambda=0.65,
-        ),
+    return fast_anywhere(mixer).but(
+        feed=Fresh(length=32, epochs=4, minibatches=4),
+        optimiser=Optimiser(kind="adam", learning_rate=5e-4, final_learning_rate=0.0, anneal_steps=614_400, eps=1e-8),
+        epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000),
+        environments=64,
+        td_lambda=0.65,
         source="Qohort, for battles on two processor cores: 64 environments, stretches of 32 steps gone through 4 "
         "times in 4 minibatches, Adam 5e-4 in a straight line to 0, TD(0.65), ε over 100,000 steps.",
         run={"steps": 614_400, "chunk": 32, "eval_every": 51_200, "eval_episodes": 128},
@@ -81,11 +73,8 @@ def fast_battle(mixer: AbstractMixerConfig) -> Preset:
 
 def fast_battle_independent(mixer: AbstractMixerConfig) -> Preset:
     """On battles, agents that learn by themselves want more steps of the optimiser."""
-    battle = fast_battle(mixer)
-    assert isinstance(battle.algorithm, ReplayFree)
-    return dataclasses.replace(
-        battle,
-        algorithm=dataclasses.replace(battle.algorithm, feed=Fresh(length=32, epochs=4, minibatches=8)),
+    return fast_battle(mixer).but(
+        feed=Fresh(length=32, epochs=4, minibatches=8),
         source="Qohort, for battles on two processor cores: as with mixers, but each stretch in 8 minibatches.",
     )
 

@@ -1,6 +1,7 @@
 """The compiled programs of a run, for one seed or for several at once."""
 
 import collections
+import dataclasses
 import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs.base import AbstractEnv
+from qohort.errors import QohortError
 from qohort.networks.base import AbstractTeam
 from qohort.training.chunk import Rates, Report, TrainState, first_state, run_chunk
 from qohort.training.evaluation import Scores, evaluate
@@ -19,7 +21,7 @@ from qohort.training.evaluation import Scores, evaluate
 T = TypeVar("T")
 
 KEPT = 4
-"""For so many settings compiled functions are kept."""
+"""For so many pairs of settings and world compiled functions are kept."""
 _WAITING = ThreadPoolExecutor(1, thread_name_prefix="waiting")
 
 
@@ -33,12 +35,13 @@ class Programs:
     def __init__(self, algorithm: AbstractAlgorithm, env: AbstractEnv, *, chunk: int, together: bool) -> None:
         self._env = env
         self._together = together
-        self._functions = functions_of(algorithm, chunk=chunk, together=together)
+        _check_kept(algorithm)
+        self._functions = functions_of(algorithm, jax.tree.structure(env), chunk=chunk, together=together)
         self._before = self._functions.traces.copy()
 
     @property
     def traces(self) -> collections.Counter[str]:
-        """How often each function was traced since; what was traced for the same settings before is used again."""
+        """How often each function was traced since; what was traced before for the same settings and world is used."""
         return self._functions.traces - self._before
 
     def begin(self, seeds: Sequence[int]) -> TrainState:
@@ -81,8 +84,15 @@ class Functions(NamedTuple):
 
 
 @functools.lru_cache(maxsize=KEPT)
-def functions_of(algorithm: AbstractAlgorithm, *, chunk: int, together: bool) -> Functions:
-    """The functions of some settings. The last ones are kept: who trains again does not wait for the compiler again."""
+def functions_of(algorithm: AbstractAlgorithm, form: Any, *, chunk: int, together: bool) -> Functions:
+    """The functions of some settings. The last ones are kept: who trains again does not wait for the compiler again.
+
+    Args:
+        algorithm: is compiled in.
+        form: the structure of the world. Worlds come as arguments; it keeps those of many from piling up here.
+        chunk: steps of every environment in a chunk.
+        together: whether there is an axis of seeds.
+    """
     traces: collections.Counter[str] = collections.Counter()
 
     def begin(env: AbstractEnv, key: Array) -> TrainState:
@@ -108,6 +118,18 @@ def functions_of(algorithm: AbstractAlgorithm, *, chunk: int, together: bool) ->
         evaluate=jax.jit(each(judge, (None, 0, 0, None))),
         traces=traces,
     )
+
+
+def _check_kept(algorithm: AbstractAlgorithm) -> None:
+    """Refuse settings by which nothing can be looked up, before anything is compiled."""
+    for field in dataclasses.fields(algorithm):
+        try:
+            hash(getattr(algorithm, field.name))
+        except TypeError as error:
+            raise QohortError(
+                f"{type(algorithm).__name__}.{field.name} cannot be a setting ({error}): what is compiled is kept by"
+                " its settings, which must not change. Make it immutable, such as a tuple or a frozen dataclass."
+            ) from None
 
 
 def _rates(exploration: float, learning_rate: float) -> Rates:

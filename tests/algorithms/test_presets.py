@@ -35,6 +35,7 @@ def test_fast_updates_oftener_where_acting_alone_is_punished():
     hunt = settings("qmix", "pursuit/qtran-prey?punishment=1.5", "fast")
     assert hunt.update_every < settings("qmix", "pursuit/stag-hunt", "fast").update_every
     assert hunt == settings("qmix", "pursuit/qtran-prey-7x7", "fast")
+    assert settings("qmix", "pursuit/qtran-prey-300", "fast") == settings("qmix", "pursuit/stag-hunt", "fast")
 
 
 def test_the_papers_settings_of_a_map_are_those_of_the_authors():

@@ -75,6 +75,15 @@ def test_nothing_is_traced_twice(together, programs, tmp_path):
     assert [dict(made.traces) for made in programs[1:]] == [{}, {}]
 
 
+def test_settings_that_could_change_are_refused_before_compiling():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Listed(ValueDecomposition):
+        weights: list[float]
+
+    with pytest.raises(QohortError, match=r"Listed.weights cannot be a setting .* such as a tuple"):
+        Programs(Listed(mixer=VDN(), weights=[1.0]), make("games/two-step"), chunk=20, together=False)
+
+
 def test_nothing_is_compiled_after_the_first_chunk(tmp_path, caplog):
     chunks: list[int] = []
 
