@@ -16,7 +16,9 @@ Key = tuple[str, str]
 Groups = dict[Key, list[RunRecord]]
 
 _SHOWN = 4
-"""So many settings are named in a sentence, and at most three in a label."""
+"""So many settings are named in a sentence."""
+_NAMED = 3
+"""So many settings are named in a label."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +110,9 @@ def _split(records: Sequence[RunRecord], notes: list[str]) -> list[tuple[str, Ru
         if not differing:
             labelled += [(name, record) for record in members]
             continue
-        apart = [(f"{name} {_suffix(record, differing)}", record) for record in members]
+        flats = [learned_with(record) for record in members]
+        usual = {key: _most_common([flat.get(key, "absent") for flat in flats]) for key in differing}
+        apart = [(f"{name} {_suffix(record, usual)}".rstrip(), record) for record in members]
         labelled += apart
         shown = joined([f"'{label}'" for label in sorted({label for label, _ in apart})])
         notes.append(
@@ -132,14 +136,26 @@ def _switches_off(name: str, flat: Mapping[str, Any]) -> bool:
     return settings.IDLE.get(flat.get(f"{part}.{settings.KIND}", "")) == end and not flat[name]
 
 
-def _suffix(record: RunRecord, differing: Sequence[str]) -> str:
-    """The settings that differ, if they are few and short; else what makes the folder's name its own."""
-    values = [learned_with(record).get(name, "absent") for name in differing]
-    if len(differing) > 3 or any(isinstance(value, list | dict) for value in values):
+def _most_common(values: Sequence[Any]) -> Any:
+    return max(values, key=values.count)
+
+
+def _suffix(record: RunRecord, usual: Mapping[str, Any]) -> str:
+    """The settings that differ among runs; if they are many, those that are not as in most; few and short, or a folder.
+
+    Args:
+        record: a run.
+        usual: what most runs have, by the names of all settings that differ.
+    """
+    flat = learned_with(record)
+    values = {name: flat.get(name, "absent") for name in usual}
+    if len(values) > _NAMED:
+        values = {name: value for name, value in values.items() if value != usual[name]}
+    if len(values) > _NAMED or any(isinstance(value, list | dict) for value in values.values()):
         return record.folder.name.removeprefix(f"{record.name}-")
-    ends = [name.rpartition(".")[2] for name in differing]
-    named = ends if len({*ends}) == len(ends) else differing
-    return " ".join(f"{name}={value}" for name, value in zip(named, values, strict=True))
+    ends = [name.rpartition(".")[2] for name in usual]
+    short = len({*ends}) == len(ends)
+    return " ".join(f"{name.rpartition('.')[2] if short else name}={value}" for name, value in values.items())
 
 
 def _listed(names: Sequence[str]) -> str:

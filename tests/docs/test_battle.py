@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import sooner
+from benchmarks import sooner, variations
 from qohort.algorithms.registry import preset
 from qohort.envs.battle import names, roster
 from qohort.envs.battle.arena import Physics
@@ -20,9 +20,8 @@ from qohort.envs.battle.units import TABLES, table
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 BATTLE, FIDELITY = ((ROOT / "docs" / name).read_text() for name in ("battle.md", "fidelity.md"))
-LEARNED, SOONER = (
-    (ROOT / "benchmarks" / "results" / f"battle-{name}.md").read_text() for name in ("learned", "sooner")
-)
+RESULTS = ROOT / "benchmarks" / "results"
+LEARNED, SOONER = ((RESULTS / f"battle-{name}.md").read_text() for name in ("learned", "sooner"))
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
@@ -100,7 +99,7 @@ def test_pictures_are_small():
 
 
 def test_the_table_of_win_rates_is_the_one_that_was_measured():
-    assert (ROOT / "benchmarks/results/battle-heuristics.md").read_text() in BATTLE
+    assert (RESULTS / "battle-heuristics.md").read_text() in BATTLE
 
 
 def test_the_table_of_trained_teams_is_the_one_that_was_written():
@@ -110,6 +109,12 @@ def test_the_table_of_trained_teams_is_the_one_that_was_written():
 def test_the_table_of_heights_is_what_the_report_says():
     assert SOONER in BATTLE
     assert sooner.markdown(sooner.Flags().report) == SOONER
+
+
+def test_the_table_of_qattens_parts_is_what_the_report_says():
+    table = (RESULTS / "battle-ablation.md").read_text()
+    assert table in (ROOT / "docs" / "methods" / "qatten.md").read_text()
+    assert variations.markdown("qatten", RESULTS / "battle-v3" / "ablation" / "report" / "report.json") == table
 
 
 def test_every_battle_is_trained_or_said_not_to_be():
@@ -127,4 +132,4 @@ def test_fast_alone_trains_as_long_as_the_table_says():
 
 
 def test_the_table_of_sensitivities_is_the_one_that_was_measured():
-    assert (ROOT / "benchmarks/results/battle-sensitivity.md").read_text() in FIDELITY
+    assert (RESULTS / "battle-sensitivity.md").read_text() in FIDELITY

@@ -1,5 +1,6 @@
 """What is read from run folders, and what is said about those that are not whole."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -185,6 +186,16 @@ def test_different_settings_of_one_name_are_shown_apart(tmp_path):
     assert labels(tmp_path, names=names) == ["short-sighted on battle/3m", "vdn gamma=0.99 on battle/3m"]
     with pytest.raises(QohortError, match=r"different settings under 'vdn' on battle/3m \(algorithm\.gamma\)"):
         collect(gather(tmp_path), tmp_path, names={"vdn gamma=0.9": "vdn", "vdn gamma=0.99": "vdn"})
+
+
+def test_many_settings_are_told_by_what_is_not_as_in_most(tmp_path):
+    """One thing at a time around what most runs have, which is told by its name alone."""
+    changes = ({}, {}, {"gamma": 0.9}, {"double_q": False}, {"target_interval": 7}, {"td_lambda": 0.1})
+    for number, change in enumerate(changes):
+        algorithm = dataclasses.replace(with_mixer(VDN()), **change)
+        write_run(tmp_path / f"{number}", WHOLE, algorithm=algorithm)
+    changed = ("double_q=False", "gamma=0.9", "target_interval=7", "td_lambda=0.1")
+    assert labels(tmp_path) == ["vdn on battle/3m", *(f"vdn {name} on battle/3m" for name in changed)]
 
 
 def test_labels_by_folder_and_in_the_order_given(tmp_path):
