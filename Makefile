@@ -24,14 +24,15 @@ BROWSERS := chromium chromium-browser google-chrome chrome
 demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
 	@$(BIN)/python -m qohort.report.demo
 
-# Most tests compile for longer than they compute; these are the others.
-FAST_COMPILE = --xla_backend_optimization_level=0
+# Most tests compile for longer than they compute; these are the others. Without fusion emitters compiling takes half as long,
+# and what is compiled runs slower.
+FAST_COMPILE = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 COMPUTES = tests/learning tests/envs/battle/test_frozen.py
 
 test: .venv/.ready-dev+plots+tensorboard  ## the tests
 	@which $(BROWSERS) 2>/dev/null | grep -q . \
 		|| echo "NOT TESTED: pages in a browser. Chromium is not installed (on Debian: apt-get install chromium)." >&2
-	@XLA_FLAGS=$(FAST_COMPILE) $(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES:%=--ignore=%) $(ARGS)
+	@XLA_FLAGS="$(FAST_COMPILE)" $(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES:%=--ignore=%) $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES))
 
 test-slow: .venv/.ready-dev+plots+tensorboard  ## longer learning proofs too

@@ -1,6 +1,6 @@
 """Is what is hard in StarCraft hard here? Ranks of maps by QMIX's win rate, here and as published.
 
-    python benchmarks/difficulty.py DIR [--algorithm qmix] [--json FILE]
+    python benchmarks/difficulty.py DIR [--algorithm qmix] [--json FILE] [--table FILE]
 
 DIR is searched for finished runs of one algorithm on battles; battles with options are other tasks and left out. The
 win rate of a map is the median over its seeds of the best teams' absolute metric. It is ranked against three published
@@ -113,6 +113,8 @@ class Flags:
     algorithm: str = "qmix"
     json: pathlib.Path | None = None
     """Where the numbers go."""
+    table: pathlib.Path | None = None
+    """Where they go as the table of docs/battle.md."""
 
 
 def found(folder: pathlib.Path, algorithm: str) -> tuple[dict[str, Here], int]:
@@ -178,6 +180,30 @@ def compared(ours: Mapping[str, Here], published: Mapping[str, float]) -> dict[s
     }
 
 
+def markdown(ours: Mapping[str, Here], comparisons: Mapping[str, Any]) -> str:
+    """The table of win rates in percent, and a row of rank correlations."""
+    lists = " | ".join(f"{name}, {each.budget}" for name, each in PUBLISHED.items())
+    lines = [
+        f"| battle | here | seeds | steps | {lists} |",
+        f"|---|---:|---:|---:|{'---:|' * len(PUBLISHED)}",
+    ]
+    for name, here in in_order(ours):
+        there = [f"{100 * each.win_rates[name]:.0f}" if name in each.win_rates else "" for each in PUBLISHED.values()]
+        steps = ", ".join(f"{steps:,}" for steps in here.steps)
+        won = f"{100 * np.median(here.win_rates):.1f}"
+        lines.append(f"| `{name}` | {won} | {len(here.win_rates)} | {steps} | {' | '.join(there)} |")
+    told = [
+        f"{each['spearman']:.2f} on {len(each['maps'])}" if "spearman" in each else "" for each in comparisons.values()
+    ]
+    lines.append(f"| rank correlation, maps | | | | {' | '.join(told)} |")
+    return "\n".join(lines) + "\n"
+
+
+def in_order(ours: Mapping[str, Here]) -> list[tuple[str, Here]]:
+    """The easiest first."""
+    return sorted(ours.items(), key=lambda item: -float(np.median(item[1].win_rates)))
+
+
 def main(flags: Flags) -> None:
     """Print the table and the correlations."""
     ours, left_out = found(flags.folder, flags.algorithm)
@@ -186,7 +212,7 @@ def main(flags: Flags) -> None:
         table.add_column(column, justify="left" if column in ("map", "preset") else "right")
     for which, published in PUBLISHED.items():
         table.add_column(f"{which}\n{published.budget}", justify="right")
-    for name, here in sorted(ours.items(), key=lambda item: -float(np.median(item[1].win_rates))):
+    for name, here in in_order(ours):
         there = [f"{rows[name]:.2f}" if name in (rows := each.win_rates) else "" for each in PUBLISHED.values()]
         steps, presets = ", ".join(f"{steps:,}" for steps in here.steps), "; ".join(here.presets)
         table.add_row(name, f"{np.median(here.win_rates):.3f}", str(len(here.win_rates)), steps, presets, *there)
@@ -205,6 +231,8 @@ def main(flags: Flags) -> None:
             f"{which}: rank correlation {each['spearman']:.2f} on {len(each['maps'])} maps; "
             f"{each['chance']:.1%} of all orders agree as well. {each['budget']}, {each['source']}."
         )
+    if flags.table is not None:
+        flags.table.write_text(markdown(ours, comparisons))
     if flags.json is not None:
         here = {name: dataclasses.asdict(each) for name, each in ours.items()}
         content = {"algorithm": flags.algorithm, "here": here, "left_out": left_out, "comparisons": comparisons}

@@ -42,7 +42,7 @@ def test_budgets_stand_beside_ours_and_everything_is_in_the_file(tmp_path, capsy
     monkeypatch.setenv("COLUMNS", "200")
     for name, rate in (("3m", 1.0), ("8m", 0.75), ("2s3z", 0.5), ("5m_vs_6m", 0.25)):
         qmix(tmp_path / name, f"battle/{name}", [rate], steps=204_800)
-    difficulty.main(difficulty.Flags(folder=tmp_path, json=tmp_path / "out.json"))
+    difficulty.main(difficulty.Flags(folder=tmp_path, json=tmp_path / "out.json", table=tmp_path / "out.md"))
     said = capsys.readouterr().out
     assert "204,800" in said
     for published in difficulty.PUBLISHED.values():
@@ -55,3 +55,6 @@ def test_budgets_stand_beside_ours_and_everything_is_in_the_file(tmp_path, capsy
     assert cheap["spearman"] == pytest.approx(1.0)
     assert cheap["chance"] == pytest.approx(1 / 24)  # one order of four maps
     assert "spearman" not in told["comparisons"]["pymarl2-before"]
+    rows = [line.strip("|").split("|") for line in (tmp_path / "out.md").read_text().splitlines()]
+    assert [cell.strip() for cell in rows[4]] == ["`2s3z`", "50.0", "1", "204,800", "97", "", "94"]
+    assert [cell.strip() for cell in rows[-1]] == ["rank correlation, maps", "", "", "", "", "", "1.00 on 4"]
