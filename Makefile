@@ -24,9 +24,9 @@ BROWSERS := chromium chromium-browser google-chrome chrome
 demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
 	@$(BIN)/python -m qohort.report.demo
 
-# Most tests compile for longer than they compute; these are the others. Without fusion emitters compiling takes half as long,
-# and what is compiled runs slower.
-FAST_COMPILE = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
+# Most tests compile for longer than they compute; these are the others. Without fusion emitters, and in one piece, compiling
+# takes half as long, and what is compiled runs slower.
+FAST_COMPILE = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 COMPUTES = tests/learning tests/envs/battle/test_frozen.py
 
 test: .venv/.ready-dev+plots+tensorboard  ## the tests
