@@ -41,6 +41,8 @@ def resume(argv: Sequence[str]) -> int:
 class EvalFlags:
     """Play greedy episodes with a trained team and print what came out."""
 
+    world: str | None = None
+    """Another world of the same sizes to play in, such as the run's with other options; its own if not given."""
     seed: int | None = None
     """Which seed's team; the run's first if not given."""
     which: Which = "best"
@@ -66,12 +68,13 @@ def evaluate(argv: Sequence[str]) -> int:
     config = read_run(folder)
     seed = config.run.seed if flags.seed is None else flags.seed
     team = load(folder, seed=seed, which=flags.which)
-    played = play(team, make(config.world), episodes=flags.episodes, seed=seed, stream=flags.stream)
+    world = config.world if flags.world is None else flags.world
+    played = play(team, make(world), episodes=flags.episodes, seed=seed, stream=flags.stream)
     scores = {metric_name(name): value for name, value in played.items()}
     if flags.json:
         print(json.dumps({name: value.tolist() for name, value in scores.items()}))
         return 0
-    print(f"{config.name} on {config.world}, seed {seed}, {flags.which} team, {flags.episodes} greedy episodes")
+    print(f"{config.name} on {world}, seed {seed}, {flags.which} team, {flags.episodes} greedy episodes")
     if flags.which == "last":
         print(f"  saved at step {team.step:,}")
     for name, value in scores.items():

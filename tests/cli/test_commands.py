@@ -2,12 +2,14 @@
 
 import json
 
+import equinox as eqx
 import numpy as np
 import pytest
 
 from qohort.algorithms.registry import METHODS, preset_names
 from qohort.cli.main import COMMANDS
 from qohort.envs import names
+from qohort.envs.games.two_step import two_step
 from tests.cli.conftest import SMALL
 
 TRAIN = ("train", "qmix", "games/two-step")
@@ -121,6 +123,20 @@ def test_eval_prints_means_or_everything(qohort, finished):
     values = json.loads(qohort("eval", finished, "--episodes", "8", "--json").out)
     assert len(values["return"]) == 8
     assert f"{np.mean(values['return']):.4g}" in plain.out
+
+
+def paid_twice():
+    env = two_step()
+    return eqx.tree_at(lambda env: env.rewards, env, 2 * env.rewards)
+
+
+def test_eval_plays_in_another_world_of_the_same_sizes(qohort, finished):
+    own = json.loads(qohort("eval", finished, "--episodes", "8", "--json").out)
+    answer = qohort("eval", finished, "--episodes", "8", "--world", f"{__name__}:paid_twice", "--json")
+    assert json.loads(answer.out)["return"] == [2 * value for value in own["return"]]
+    answer = qohort("eval", finished, "--world", "games/relay")
+    assert answer.code == 2
+    assert "was trained on games/two-step; games/relay has other sizes" in answer.err
 
 
 def test_check_env_tells_the_sizes(qohort):

@@ -60,7 +60,7 @@ class TrafficJunction(AbstractEnv):
         The easy junction's cells are numbered without the clashes of two of its 14 numbers with other marks.
         A car that arrives has not braked, whatever the one before it in its place did.
         With fewer cars left than arrivals, entries that lead down come first, then right, up and left.
-        The arrival rate is an option, not a curriculum.
+        The arrival rate is an option, or drawn for each episode; there it grows with a curriculum.
     """
 
     spec: EnvSpec = eqx.field(static=True)
@@ -70,6 +70,7 @@ class TrafficJunction(AbstractEnv):
     sights: Int[Array, "H W V"]
     """What the cells of the window around a cell are: numbers of cells of the roads, and one for all others."""
     window: Int[Array, "V 2"]
+    least_rate: Float[Array, ""]
     add_rate: Float[Array, ""]
     collision: Float[Array, ""]
     delay: Float[Array, ""]
@@ -88,6 +89,7 @@ class TrafficJunction(AbstractEnv):
         cars: int | None = None,
         limit: int | None = None,
         add_rate: float | None = None,
+        least_rate: float | None = None,
         vision: int = 1,
         places: Literal["cells", "coordinates"] = "cells",
         collision: float = -10.0,
@@ -102,6 +104,7 @@ class TrafficJunction(AbstractEnv):
             cars: how many there are, and so the greatest number on the road.
             limit: the steps of an episode.
             add_rate: the probability of an arrival at each entry in each step.
+            least_rate: if it is given, each episode draws its own rate evenly between this one and `add_rate`.
             vision: how many cells a car sees in each direction; IC3Net's commands say 0.
             places: how places are told: `cells` names the cell of the roads for each cell in sight, `coordinates`
                 is the car's row and column, and whether each cell in sight is a road.
@@ -118,6 +121,8 @@ class TrafficJunction(AbstractEnv):
         at_least(name, 1, size=size, cars=cars, limit=limit)
         at_least(name, 0, vision=vision)
         within(name, 0.0, 1.0, add_rate=add_rate)
+        least_rate = add_rate if least_rate is None else least_rate
+        within(name, 0.0, add_rate, least_rate=least_rate)
         within(name, -math.inf, 0.0, collision=collision, delay=delay)
         one_of(name, ("cells", "coordinates"), places=places)
         one_of(name, ("team", "individual"), reward=reward)
@@ -126,7 +131,8 @@ class TrafficJunction(AbstractEnv):
         self.lengths = jnp.asarray(network.lengths)
         self.entries, self.lanes, self.size, self.places = network.entries, network.lanes, size, places
         self.outside = len(network.cells)
-        self.add_rate, self.collision, self.delay = map(jnp.float32, (add_rate, collision, delay))
+        self.least_rate, self.add_rate = map(jnp.float32, (least_rate, add_rate))
+        self.collision, self.delay = map(jnp.float32, (collision, delay))
         reach = np.arange(-vision, vision + 1)
         window = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
         self.window, self.sights = jnp.asarray(window), jnp.asarray(_sights(network, window))
@@ -157,6 +163,7 @@ class TrafficJunction(AbstractEnv):
             time=zero,
             collisions=zero,
             arrived=zero,
+            pace=jax.random.uniform(key),
         )
 
     def step(self, key: PRNGKeyArray, state: TrafficState, actions: Int[Array, " N"]) -> tuple[TrafficState, Outcome]:
@@ -164,7 +171,8 @@ class TrafficJunction(AbstractEnv):
         place = state.place + (driving & (actions == GAS))
         leaves = driving & (place == self.lengths[state.route])
         stays = driving & ~leaves
-        slot, route = self._arrivals(key, stays)
+        rate = self.least_rate + state.pace * (self.add_rate - self.least_rate)
+        slot, route = self._arrivals(key, rate, stays)
         waited = jnp.where(stays, state.waited + 1, 0)
         reached = TrafficState(
             route=jnp.where(stays, state.route, OFF_ROAD).at[slot].set(route, mode="drop"),
@@ -174,6 +182,7 @@ class TrafficJunction(AbstractEnv):
             time=state.time + 1,
             collisions=state.collisions,
             arrived=state.arrived + leaves.sum(),
+            pace=state.pace,
         )
         crashed = self._crashed(reached)
         reached = eqx.tree_at(lambda s: s.collisions, reached, state.collisions + crashed.sum())
@@ -221,11 +230,13 @@ class TrafficJunction(AbstractEnv):
         headings = self.headings[snapshot.route, snapshot.place]
         return draw(snapshot, cells, headings, self._crashed(snapshot), lanes=self.lanes, size=self.size)
 
-    def _arrivals(self, key: PRNGKeyArray, taken: Bool[Array, " N"]) -> tuple[Int[Array, " E"], Int[Array, " E"]]:
+    def _arrivals(
+        self, key: PRNGKeyArray, rate: Float[Array, ""], taken: Bool[Array, " N"]
+    ) -> tuple[Int[Array, " E"], Int[Array, " E"]]:
         """For each entry, which car arrives (the number of cars if none does) and on which route."""
         arrival_key, route_key, car_key = jax.random.split(key, 3)
         n_cars, choices = self.spec.n_agents, self.paths.shape[0] // self.entries
-        arrives = jax.random.uniform(arrival_key, (self.entries,)) < self.add_rate
+        arrives = jax.random.uniform(arrival_key, (self.entries,)) < rate
         route = choices * jnp.arange(self.entries) + jax.random.randint(route_key, (self.entries,), 0, choices)
         ready = jnp.argsort(jnp.where(taken, 2.0, jax.random.uniform(car_key, (n_cars,))))
         queue = jnp.cumsum(arrives)

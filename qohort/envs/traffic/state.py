@@ -1,7 +1,7 @@
 """What changes at a traffic junction."""
 
 import equinox as eqx
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
 
 class TrafficState(eqx.Module):
@@ -20,3 +20,5 @@ class TrafficState(eqx.Module):
     """How often a car was in a collision, so far."""
     arrived: Int[Array, "*rows"]
     """How many cars reached the end of their route, so far."""
+    pace: Float[Array, "*rows"]
+    """Where the episode's arrival rate is between the least and the greatest, from 0 to 1."""

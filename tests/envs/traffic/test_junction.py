@@ -29,7 +29,7 @@ def traffic(*cars):
     route, place, waited = jnp.array(rows, jnp.int32).T
     zero = jnp.int32(0)
     braked = jnp.zeros(len(cars), bool)
-    return TrafficState(route, place, waited, braked, time=zero, collisions=zero, arrived=zero)
+    return TrafficState(route, place, waited, braked, time=zero, collisions=zero, arrived=zero, pace=jnp.float32(0))
 
 
 def test_two_cars_in_one_cell_collide():
@@ -99,6 +99,28 @@ def test_arrivals_have_the_rate_and_routes_that_are_asked_for():
     np.testing.assert_allclose(drawn, 4000 / 12, atol=80)
     # Which car takes a place is drawn too: a tenth of all arrivals each.
     np.testing.assert_allclose((routes >= 0).sum(axis=0), 400, atol=90)
+
+
+def test_an_episode_keeps_the_rate_that_it_draws():
+    """Of 60 chances at the easy junction with a rate from 0 to 1: quiet episodes, busy ones, and all between."""
+    env = make("traffic/easy", cars=60, limit=30, least_rate=0.0, add_rate=1.0)
+
+    @eqx.filter_jit
+    def play(env, keys):
+        def one(key):
+            def on(state, key):
+                return env.step(key, state, jnp.full(60, BRAKE))[0], None  # whoever arrives stays
+
+            begun = env.reset(key)
+            return begun.pace, (jax.lax.scan(on, begun, jax.random.split(key, 30))[0].route >= 0).sum()
+
+        return jax.vmap(one)(keys)
+
+    pace, cars = play(env, jax.random.split(KEY, 300))
+    assert 0 <= pace.min() < 0.02
+    assert 0.98 < pace.max() <= 1
+    np.testing.assert_allclose(cars, 60 * pace, atol=4 * np.sqrt(60 / 4))
+    np.testing.assert_allclose((cars / 60).mean(), 0.5, atol=0.06)
 
 
 def test_off_the_road_one_sees_nothing_and_can_only_wait():
@@ -220,6 +242,7 @@ def test_a_collision_shows():
         ({"limit": 0}, "`limit` is 0.*at least 1"),
         ({"vision": -1}, "`vision` is -1.*at least 0"),
         ({"add_rate": 1.5}, "`add_rate` is 1.5.*between 0 and 1"),
+        ({"add_rate": 0.2, "least_rate": 0.3}, "`least_rate` is 0.3.*between 0 and 0.2"),
         ({"collision": 1.0}, "`collision` is 1.*at most 0"),
         ({"delay": float("nan")}, "`delay` is nan"),
     ],
