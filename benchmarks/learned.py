@@ -2,16 +2,16 @@
 
     python -m benchmarks.learned
 
-It reads the runs in results/battle-v3/grid and, for seeds that are not among them, the reports in
-results/battle-v3/MAP-PRESET, and writes the table of docs/battle.md. What a seed has won is its absolute metric; a seed
+It reads the runs in folders of results/battle-v3 and, for seeds that are not among them, the reports in its folders
+that are called MAP-PRESET, and writes the table of docs/battle.md. What a seed has won is its absolute metric; a seed
 without one is not there yet. Minutes are a run's own clock, or where only a report is kept, the report's. Runs with
-other settings than a preset's are left out, and told.
+other settings than a preset's are left out, and told; those of another length have it beside the preset.
 """
 
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,17 +23,15 @@ from qohort.report.gather import RunRecord, gather
 from qohort.training.settings import config_to_dict, differences
 
 RESULTS = pathlib.Path(__file__).parent / "results"
-SHOWN = {"qatten": "Qatten", "qmix": "QMIX", "vdn": "VDN", "iql": "IQL"}
-"""The methods of the table, and what they are called there."""
 HEAD = ("battle", "preset", "method", "steps", "seeds", "won, %", "minutes")
 
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    runs: pathlib.Path = RESULTS / "battle-v3" / "grid"
-    """The runs, as benchmarks/keep_runs.py leaves them."""
-    reports: pathlib.Path = RESULTS / "battle-v3"
-    """Where the reports lie, in folders that are called MAP-PRESET."""
+    results: pathlib.Path = RESULTS / "battle-v3"
+    """Where runs and reports are."""
+    runs: tuple[str, ...] = ("grid", "methods", "pqn-iql/minibatches-8")
+    """Folders of runs there, as benchmarks/keep_runs.py leaves them."""
     out: pathlib.Path = RESULTS / "battle-learned.md"
     """Where the table goes."""
 
@@ -58,12 +56,12 @@ class Learned:
     """How long seeds took, in no order."""
 
 
-def kept(runs: pathlib.Path) -> dict[Cell, Learned]:
-    """What the runs below a folder have learned."""
+def kept(folders: Iterable[pathlib.Path]) -> dict[Cell, Learned]:
+    """What the runs below folders have learned."""
     cells: dict[Cell, Learned] = {}
-    for record in gather(runs):
+    for record in (record for folder in folders for record in gather(folder)):
         battle, method = record.world.removeprefix("battle/"), str(record.config["name"])
-        if battle not in BATTLES or method not in SHOWN:
+        if battle not in BATTLES:
             continue
         preset = preset_of(record)
         if preset is None:
@@ -92,7 +90,7 @@ def reported(reports: pathlib.Path) -> Iterator[tuple[Cell, Learned]]:
     for path in sorted(reports.glob("*-*/report.json")):
         battle, _, preset = path.parent.name.rpartition("-")
         for cell in json.loads(path.read_text())["cells"]:
-            if cell["world"] == f"battle/{battle}" and cell["algorithm"] in SHOWN and cell["score"] is not None:
+            if cell["world"] == f"battle/{battle}" and cell["algorithm"] in METHODS and cell["score"] is not None:
                 steps = int(cell["curves"]["steps"]["grid"][-1])
                 learned = Learned(dict(zip(cell["score"]["seeds"], cell["score"]["values"], strict=True)), ends(cell))
                 yield Cell(battle=battle, preset=preset, method=cell["algorithm"], steps=steps), learned
@@ -110,8 +108,8 @@ def ends(cell: Mapping[str, Any]) -> list[float]:
 
 def together(flags: Flags) -> dict[Cell, Learned]:
     """The runs, and what the reports know beyond them."""
-    cells = kept(flags.runs)
-    for cell, told in reported(flags.reports):
+    cells = kept(flags.results / folder for folder in flags.runs)
+    for cell, told in reported(flags.results):
         learned = cells.setdefault(cell, Learned(minutes=told.minutes))
         learned.won = told.won | learned.won
     return cells
@@ -128,13 +126,19 @@ def markdown(cells: Mapping[Cell, Learned]) -> str:
             name = "" if number else f"`{battle}` "
             seeds = sorted(cells[cell].won)
             won = ", ".join(f"{100 * cells[cell].won[seed]:.1f}" for seed in seeds)
-            told = (f"`{cell.preset}`", SHOWN[cell.method], f"{cell.steps:,}", _listed(seeds), won)
+            told = (f"`{_command(cell)}`", f"`{cell.method}`", f"{cell.steps:,}", _listed(seeds), won)
             lines.append(f"| {name}| {' | '.join(told)} | {_span(cells[cell].minutes)} |")
     return "\n".join(lines) + "\n"
 
 
-def _place(cell: Cell) -> tuple[int, str, int]:
-    return list(SHOWN).index(cell.method), cell.preset, cell.steps
+def _place(cell: Cell) -> tuple[str, int, int]:
+    return cell.preset, list(METHODS).index(cell.method), cell.steps
+
+
+def _command(cell: Cell) -> str:
+    """The preset, and its number of steps where that was another one."""
+    usual = METHODS[cell.method].presets[cell.preset](f"battle/{cell.battle}").run["steps"]
+    return cell.preset if cell.steps == usual else f"{cell.preset} --steps {cell.steps}"
 
 
 def _listed(seeds: Sequence[int]) -> str:

@@ -15,10 +15,12 @@ from typing import Any
 
 import tyro
 
-from benchmarks.learned import RESULTS, SHOWN
+from benchmarks.learned import RESULTS
 from qohort.envs.battle.battles import BATTLES
 from qohort.errors import QohortError
 
+SHOWN = {"qatten": "Qatten", "qmix": "QMIX", "vdn": "VDN", "iql": "IQL"}
+"""The methods of the table, and what they are called there."""
 SEEDS = 3
 """So many are asked for."""
 
