@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from qohort.algorithms.ppo import PPO
 from qohort.algorithms.registry import default_preset, preset
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
@@ -103,3 +104,13 @@ def test_unknown_names_are_told_the_nearest():
         preset("qaten", "battle/3m")
     with pytest.raises(QohortError, match="pymarl2"):
         preset("qatten", "battle/3m", "pymarl")
+
+
+@pytest.mark.parametrize("name", ["ippo", "mappo", "tarmac"])
+def test_in_traffic_steps_of_actor_critics_fall_until_the_run_ends(name: str):
+    elsewhere, traffic = preset(name, "games/relay", "fast"), preset(name, "traffic/hard?vision=0", "fast")
+    assert isinstance(elsewhere.algorithm, PPO)
+    assert isinstance(traffic.algorithm, PPO)
+    falling = traffic.algorithm.optimiser
+    assert (falling.final_learning_rate, falling.anneal_steps) == (0.0, traffic.run["steps"])
+    assert dataclasses.replace(traffic.algorithm, optimiser=elsewhere.algorithm.optimiser) == elsewhere.algorithm
