@@ -24,16 +24,16 @@ BROWSERS := chromium chromium-browser google-chrome chrome
 demo: .venv/.ready-plots  ## train a team, live; leaves a curve and an episode to look at
 	@$(BIN)/python -m qohort.report.demo
 
-# Most tests compile for longer than they compute; these are the others. Without fusion emitters, and in one piece, compiling
-# takes half as long, and what is compiled runs slower.
-FAST_COMPILE = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
+# Without fusion emitters, and in one piece, compiling takes half as long, and what is compiled runs slower. Most tests compile
+# for longer than they compute and are not optimised at all; these are the others.
+FAST_COMPILE = --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 COMPUTES = tests/learning tests/envs/battle/test_frozen.py
 
 test: .venv/.ready-dev+plots+tensorboard  ## the tests
 	@which $(BROWSERS) 2>/dev/null | grep -q . \
 		|| echo "NOT TESTED: pages in a browser. Chromium is not installed (on Debian: apt-get install chromium)." >&2
-	@XLA_FLAGS="$(FAST_COMPILE)" $(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES:%=--ignore=%) $(ARGS)
-	@$(if $(ARGS),,$(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES))
+	@XLA_FLAGS="$(FAST_COMPILE) --xla_backend_optimization_level=0" $(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES:%=--ignore=%) $(ARGS)
+	@$(if $(ARGS),,XLA_FLAGS="$(FAST_COMPILE) --xla_backend_optimization_level=1" $(BIN)/python -m pytest -n auto -m "not slow" --durations=15 $(COMPUTES))
 
 test-slow: .venv/.ready-dev+plots+tensorboard  ## longer learning proofs too
 	@$(BIN)/python -m pytest -n auto $(ARGS)
