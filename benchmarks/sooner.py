@@ -55,9 +55,14 @@ def markdown(report: pathlib.Path) -> str:
 
 
 def _cell(cell: Mapping[str, Any]) -> str:
-    area, seeds = cell["area"]["iqm"], len(cell["area"]["seeds"])
-    value, low, high = (f"{100 * area[name]:.1f}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]" + (f", {seeds} seeds" if seeds != SEEDS else "")
+    seeds = len(cell["area"]["seeds"])
+    return height(cell) + (f", {seeds} seeds" if seeds != SEEDS else "")
+
+
+def height(cell: Mapping[str, Any]) -> str:
+    """Of the learning curve of a report's cell, in percent, with its interval."""
+    value, low, high = (f"{100 * cell['area']['iqm'][name]:.1f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def main(flags: Flags) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from benchmarks.sooner import height
 from qohort.errors import QohortError
 
 
@@ -47,9 +48,7 @@ def markdown(method: str, report: pathlib.Path) -> str:
 
 
 def _figures(cell: Mapping[str, Any]) -> str:
-    area = cell["area"]["iqm"]
-    value, low, high = (f"{100 * area[name]:.1f}" for name in ("value", "low", "high"))
-    return f"{', '.join(f'{100 * won:.1f}' for won in cell['score']['values'])} | {value} [{low}, {high}]"
+    return f"{', '.join(f'{100 * won:.1f}' for won in cell['score']['values'])} | {height(cell)}"
 
 
 def main(flags: Flags) -> None:

@@ -3,9 +3,16 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from qohort.algorithms.base import AbstractAlgorithm
+
+T = TypeVar("T")
+
+
+def fitting(table: Mapping[str, T], world: str, otherwise: T) -> T:
+    """What a table by beginnings of names has for a world; the first that fits."""
+    return next((value for beginning, value in table.items() if world.startswith(beginning)), otherwise)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

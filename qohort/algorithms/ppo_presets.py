@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.method import Method, Preset, fitting
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.ppo import PPO
 from qohort.networks import Normalised, Talking
@@ -75,8 +75,7 @@ def fast(reads: Reads, world: str = "", team: AbstractTeamConfig | None = None) 
         "4 epochs of 2 minibatches and Adam 2e-3, after the settings of JaxMARL (Rutherford et al. 2024).",
         run={"steps": 51_200, "chunk": 32, "eval_every": 5_120},
     )
-    kind = next((change for beginning, change in FAST.items() if world.startswith(beginning)), None)
-    return general if kind is None else kind(general, world)
+    return fitting(FAST, world, lambda general, world: general)(general, world)
 
 
 def fast_battle(general: Preset, world: str) -> Preset:

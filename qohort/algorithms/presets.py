@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.method import Method, Preset, fitting
 from qohort.algorithms.novelty import Novelty
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.q_learning import AbstractQLearning
@@ -95,7 +95,7 @@ def two_step(mixer: AbstractMixerConfig, world: str = "") -> Preset:
 
 def fast(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """Least wall-clock on two processor cores, with what was found for each kind of world."""
-    kind = next((build for beginning, build in FAST.items() if world.startswith(beginning)), fast_anywhere)(mixer)
+    kind = fitting(FAST, world, fast_anywhere)(mixer)
     return dataclasses.replace(kind, run={**kind.run, "steps": STEPS.get(world, kind.run["steps"])})
 
 

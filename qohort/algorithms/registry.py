@@ -8,7 +8,7 @@ from typing import Any
 from qohort.algorithms import qtran, weighted_qmix
 from qohort.algorithms.coma_presets import coma
 from qohort.algorithms.maac_presets import maac
-from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.method import Method, Preset, fitting
 from qohort.algorithms.ppo_presets import PPO_METHODS
 from qohort.algorithms.presets import decomposition, paper_qplex, pymarl2_qmix, qatten_on
 from qohort.algorithms.replay_free_presets import fast_independent, replay_free
@@ -102,7 +102,7 @@ def method_of(name: str) -> Method:
 
 def default_preset(name: str, world: str) -> str:
     """The preset that a world is trained with if none is named; `paper` where the method lacks the world's own."""
-    usual = next((which for beginning, which in WORLD_DEFAULTS.items() if world.startswith(beginning)), "paper")
+    usual = fitting(WORLD_DEFAULTS, world, "paper")
     return usual if usual in method_of(name).presets else "paper"
 
 

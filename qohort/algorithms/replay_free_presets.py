@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.method import Method, Preset, fitting
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.replay_free import ReplayFree
 from qohort.estimators.exploration import LinearSchedule
@@ -32,12 +32,12 @@ def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
 
 def fast(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """Least wall-clock on two processor cores, with what was found for each kind of world."""
-    return _fitting(FAST, world)(mixer)
+    return fitting(FAST, world, fast_anywhere)(mixer)
 
 
 def fast_independent(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """The same for agents that learn by themselves."""
-    return _fitting(FAST_INDEPENDENT, world)(mixer)
+    return fitting(FAST_INDEPENDENT, world, fast_anywhere)(mixer)
 
 
 def fast_anywhere(mixer: AbstractMixerConfig) -> Preset:
@@ -86,10 +86,6 @@ FAST: Fast = {"battle/": fast_battle}
 
 FAST_INDEPENDENT: Fast = {"battle/": fast_battle_independent}
 """The same for agents that learn by themselves."""
-
-
-def _fitting(table: Fast, world: str) -> Callable[[AbstractMixerConfig], Preset]:
-    return next((build for beginning, build in table.items() if world.startswith(beginning)), fast_anywhere)
 
 
 def replay_free(

@@ -106,13 +106,17 @@ def _split(records: Sequence[RunRecord], notes: list[str]) -> list[tuple[str, Ru
     for record in records:
         groups[record.world, record.name].append(record)
     for (world, name), members in groups.items():
-        differing = _differing(map(learned_with, members))
+        flats = [learned_with(record) for record in members]
+        differing = _differing(flats)
         if not differing:
             labelled += [(name, record) for record in members]
             continue
-        flats = [learned_with(record) for record in members]
-        usual = {key: _most_common([flat.get(key, "absent") for flat in flats]) for key in differing}
-        apart = [(f"{name} {_suffix(record, usual)}".rstrip(), record) for record in members]
+        each = [{key: flat.get(key, "absent") for key in differing} for flat in flats]
+        usual = {key: _most_common([values[key] for values in each]) for key in differing}
+        apart = [
+            (f"{name} {_suffix(record, values, usual)}".rstrip(), record)
+            for record, values in zip(members, each, strict=True)
+        ]
         labelled += apart
         shown = joined([f"'{label}'" for label in sorted({label for label, _ in apart})])
         notes.append(
@@ -140,15 +144,14 @@ def _most_common(values: Sequence[Any]) -> Any:
     return max(values, key=values.count)
 
 
-def _suffix(record: RunRecord, usual: Mapping[str, Any]) -> str:
+def _suffix(record: RunRecord, values: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
     """The settings that differ among runs; if they are many, those that are not as in most; few and short, or a folder.
 
     Args:
         record: a run.
-        usual: what most runs have, by the names of all settings that differ.
+        values: what it has, by the names of all settings that differ.
+        usual: what most runs have.
     """
-    flat = learned_with(record)
-    values = {name: flat.get(name, "absent") for name in usual}
     if len(values) > _NAMED:
         values = {name: value for name, value in values.items() if value != usual[name]}
     if len(values) > _NAMED or any(isinstance(value, list | dict) for value in values.values()):
