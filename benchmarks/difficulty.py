@@ -1,6 +1,6 @@
 """Is what is hard in StarCraft hard here? Ranks of maps by QMIX's win rate, here and as published.
 
-    python benchmarks/difficulty.py DIR [--algorithm qmix] [--json FILE] [--table FILE]
+    python -m benchmarks.difficulty DIR [--algorithm qmix] [--json FILE] [--table FILE]
 
 DIR is searched for finished runs of one algorithm on battles; battles with options are other tasks and left out. The
 win rate of a map is the median over its seeds of the best teams' absolute metric. It is ranked against three published
@@ -22,11 +22,10 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from qohort.algorithms.registry import METHODS
+from benchmarks.learned import preset_of
 from qohort.envs.registry import base
+from qohort.report.gather import RunRecord, gather
 from qohort.report.statistics import ranks, spearman
-from qohort.training.run_folder import read_config
-from qohort.training.settings import config_to_dict, differences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,6 +101,7 @@ PUBLISHED: dict[str, Published] = {
         },
     ),
 }
+HEAD = ("battle", "here", "seeds", "steps")
 ORDERS = 50_000
 """So many orders are drawn where all of them would be more."""
 
@@ -118,50 +118,38 @@ class Flags:
 
 
 def found(folder: pathlib.Path, algorithm: str) -> tuple[dict[str, Here], int]:
-    """What finished runs came to, by map; and how many were left out since their battles have options."""
-    seeds: dict[str, list[tuple[dict[str, Any], str]]] = {}
-    left_out = 0
-    for path in sorted(folder.rglob("config.json")):
-        config = read_config(path.parent)
-        finished = sorted(path.parent.glob("seed-*/absolute.json"))
-        if config["name"] != algorithm or not config["world"].startswith("battle/") or not finished:
-            continue
-        if base(config["world"]) != config["world"]:
-            left_out += 1
-            continue
-        preset = preset_of(config)
-        scores = [(json.loads(absolute.read_bytes()), preset) for absolute in finished]
-        seeds.setdefault(config["world"].removeprefix("battle/"), []).extend(scores)
+    """What finished seeds came to, by map; and how many runs were left out since their battles have options."""
+    runs = [record for record in gather(folder) if record.config["name"] == algorithm]
+    battles = [record for record in runs if record.world.startswith("battle/") and finished(record)]
+    plain = [record for record in battles if base(record.world) == record.world]
+    by_map: dict[str, list[RunRecord]] = {}
+    for record in plain:
+        by_map.setdefault(record.world.removeprefix("battle/"), []).append(record)
     maps = {
         name: Here(
-            win_rates=[score["eval/win_rate"] for score, _ in trained],
-            steps=sorted({score["steps"] for score, _ in trained}),
-            presets=sorted({preset for _, preset in trained}),
+            win_rates=[seed["eval/win_rate"] for record in trained for seed, _ in finished(record)],
+            steps=sorted({steps for record in trained for _, steps in finished(record)}),
+            presets=sorted({preset_of(record) or "other" for record in trained}),
         )
-        for name, trained in seeds.items()
+        for name, trained in by_map.items()
     }
-    return maps, left_out
+    return maps, len(battles) - len(plain)
 
 
-def preset_of(config: Mapping[str, Any]) -> str:
-    """The preset whose source the run names, marked where settings of the algorithm are not its own."""
-    for name, build in METHODS[config["name"]].presets.items():
-        preset = build(config["world"])
-        if preset.source == config["source"]:
-            changed = differences(config_to_dict(preset.algorithm), config["algorithm"])
-            return f"{name}, changed" if changed else name
-    return "other"
+def finished(record: RunRecord) -> list[tuple[Mapping[str, float], int]]:
+    """What each seed that is through came to, and in how many steps."""
+    return [(seed.absolute, seed.absolute_steps) for seed in record.seeds if seed.absolute is not None]
 
 
 def chance(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
     """The share of the orders of the maps that agree at least as well."""
-    agreement = spearman(a, b)
+    ours = spearman(a, b)
     if len(a) <= 8:
         orders = [list(order) for order in itertools.permutations(range(len(a)))]
     else:
         rng = np.random.default_rng(0)
         orders = [rng.permutation(len(a)).tolist() for _ in range(ORDERS)]
-    return sum(spearman(a[order], b) >= agreement - 1e-12 for order in orders) / len(orders)
+    return sum(spearman(a[order], b) >= ours - 1e-12 for order in orders) / len(orders)
 
 
 def compared(ours: Mapping[str, Here], published: Mapping[str, float]) -> dict[str, Any]:
@@ -180,23 +168,33 @@ def compared(ours: Mapping[str, Here], published: Mapping[str, float]) -> dict[s
     }
 
 
-def markdown(ours: Mapping[str, Here], comparisons: Mapping[str, Any]) -> str:
-    """The table of win rates in percent, and a row of rank correlations."""
-    lists = " | ".join(f"{name}, {each.budget}" for name, each in PUBLISHED.items())
-    lines = [
-        f"| battle | here | seeds | steps | {lists} |",
-        f"|---|---:|---:|---:|{'---:|' * len(PUBLISHED)}",
+def rows(ours: Mapping[str, Here]) -> list[list[str]]:
+    """Win rates in percent here and as published, the easiest map first."""
+    return [
+        [
+            f"`{name}`",
+            f"{100 * np.median(here.win_rates):.1f}",
+            str(len(here.win_rates)),
+            ", ".join(f"{steps:,}" for steps in here.steps),
+            *(f"{100 * each.win_rates[name]:.0f}" if name in each.win_rates else "" for each in PUBLISHED.values()),
+        ]
+        for name, here in in_order(ours)
     ]
-    for name, here in in_order(ours):
-        there = [f"{100 * each.win_rates[name]:.0f}" if name in each.win_rates else "" for each in PUBLISHED.values()]
-        steps = ", ".join(f"{steps:,}" for steps in here.steps)
-        won = f"{100 * np.median(here.win_rates):.1f}"
-        lines.append(f"| `{name}` | {won} | {len(here.win_rates)} | {steps} | {' | '.join(there)} |")
-    told = [
+
+
+def agreement(comparisons: Mapping[str, Any]) -> list[str]:
+    """The last row: how well orders of maps agree, and on how many."""
+    told = (
         f"{each['spearman']:.2f} on {len(each['maps'])}" if "spearman" in each else "" for each in comparisons.values()
-    ]
-    lines.append(f"| rank correlation, maps | | | | {' | '.join(told)} |")
-    return "\n".join(lines) + "\n"
+    )
+    return ["rank correlation, maps", "", "", "", *told]
+
+
+def markdown(ours: Mapping[str, Here], comparisons: Mapping[str, Any]) -> str:
+    """The table as it stands in the documentation."""
+    head = [*HEAD, *(f"{name}, {each.budget}" for name, each in PUBLISHED.items())]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows(ours), agreement(comparisons)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def in_order(ours: Mapping[str, Here]) -> list[tuple[str, Here]]:
@@ -207,15 +205,15 @@ def in_order(ours: Mapping[str, Here]) -> list[tuple[str, Here]]:
 def main(flags: Flags) -> None:
     """Print the table and the correlations."""
     ours, left_out = found(flags.folder, flags.algorithm)
-    console, table = Console(), Table(title=f"{flags.algorithm}: win rates")
-    for column in ("map", "here", "seeds", "steps", "preset"):
-        table.add_column(column, justify="left" if column in ("map", "preset") else "right")
+    console, table = Console(), Table(title=f"{flags.algorithm}: win rates, %")
+    for column in HEAD:
+        table.add_column(column, justify="left" if column == "battle" else "right")
+    table.add_column("presets")
     for which, published in PUBLISHED.items():
         table.add_column(f"{which}\n{published.budget}", justify="right")
-    for name, here in in_order(ours):
-        there = [f"{rows[name]:.2f}" if name in (rows := each.win_rates) else "" for each in PUBLISHED.values()]
-        steps, presets = ", ".join(f"{steps:,}" for steps in here.steps), "; ".join(here.presets)
-        table.add_row(name, f"{np.median(here.win_rates):.3f}", str(len(here.win_rates)), steps, presets, *there)
+    for (name, *numbers), (_, here) in zip(rows(ours), in_order(ours), strict=True):
+        mine, there = numbers[: len(HEAD) - 1], numbers[len(HEAD) - 1 :]
+        table.add_row(name.strip("`"), *mine, "; ".join(here.presets), *there)
     console.print(table)
     if left_out:
         console.print(f"Left out: {left_out} runs on battles with options.")

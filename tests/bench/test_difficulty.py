@@ -1,41 +1,32 @@
 """Which runs `benchmarks/difficulty.py` compares with published ones, and how."""
 
+import dataclasses
 import json
+from typing import Any
 
 import pytest
 
 from benchmarks import difficulty
-from qohort.algorithms.registry import METHODS
 from qohort.mixers import QMIX
-from qohort.training.settings import config_to_dict
 from tests.report.synthetic import with_mixer, write_run
 
 
-def qmix(folder, world: str, rates: list[float], *, steps: int = 100) -> None:
+def qmix(folder, world: str, rates: list[float], *, steps: int = 100, **settings: Any) -> None:
     seeds = {seed: [(0, 0.0), (steps, rate)] for seed, rate in enumerate(rates)}
-    write_run(folder, seeds, name="qmix", world=world, algorithm=with_mixer(QMIX()))
+    write_run(folder, seeds, name="qmix", world=world, algorithm=dataclasses.replace(with_mixer(QMIX()), **settings))
 
 
 def test_worlds_with_options_are_other_tasks(tmp_path, capsys):
     qmix(tmp_path / "a", "battle/3m", [0.5, 1.0])
-    qmix(tmp_path / "b", "battle/3m", [0.75], steps=200)
+    qmix(tmp_path / "b", "battle/3m", [0.75], steps=200, gamma=0.5)
     qmix(tmp_path / "c", "battle/3m?spread=0.5", [0.0])
     qmix(tmp_path / "d", "battle/8m?reward_sparse=true", [0.0])
     qmix(tmp_path / "e", "games/and", [0.0])
     maps, left_out = difficulty.found(tmp_path, "qmix")
-    assert maps == {"3m": difficulty.Here(win_rates=[0.5, 1.0, 0.75], steps=[100, 200], presets=["other"])}
+    assert maps == {"3m": difficulty.Here(win_rates=[0.5, 1.0, 0.75], steps=[100, 200], presets=["other", "paper"])}
     assert left_out == 2
     difficulty.main(difficulty.Flags(folder=tmp_path))
     assert "Left out: 2 runs on battles with options." in capsys.readouterr().out
-
-
-def test_the_preset_is_found_by_its_source():
-    preset = METHODS["qmix"].presets["fast"]("battle/3m")
-    config = {"name": "qmix", "world": "battle/3m", "source": preset.source}
-    own = config_to_dict(preset.algorithm)
-    assert difficulty.preset_of({**config, "algorithm": own}) == "fast"
-    assert difficulty.preset_of({**config, "algorithm": {**own, "gamma": 0.5}}) == "fast, changed"
-    assert difficulty.preset_of({**config, "algorithm": own, "source": "mine"}) == "other"
 
 
 def test_budgets_stand_beside_ours_and_everything_is_in_the_file(tmp_path, capsys, monkeypatch):
@@ -48,7 +39,7 @@ def test_budgets_stand_beside_ours_and_everything_is_in_the_file(tmp_path, capsy
     for published in difficulty.PUBLISHED.values():
         assert published.budget in said
     told = json.loads((tmp_path / "out.json").read_text())
-    assert told["here"]["8m"] == {"win_rates": [0.75], "steps": [204_800], "presets": ["other"]}
+    assert told["here"]["8m"] == {"win_rates": [0.75], "steps": [204_800], "presets": ["paper"]}
     assert told["left_out"] == 0
     cheap = told["comparisons"]["cheap"]
     assert (cheap["maps"], cheap["budget"]) == (["3m", "8m", "2s3z", "5m_vs_6m"], "20,000 to 50,000 episodes")
