@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import sooner, variations
+from benchmarks import learned, sooner, variations
 from qohort.algorithms.registry import preset
 from qohort.envs.battle import names, roster
 from qohort.envs.battle.arena import Physics
@@ -102,8 +102,9 @@ def test_the_table_of_win_rates_is_the_one_that_was_measured():
     assert (RESULTS / "battle-heuristics.md").read_text() in BATTLE
 
 
-def test_the_table_of_trained_teams_is_the_one_that_was_written():
+def test_the_table_of_trained_teams_is_what_kept_runs_and_reports_say():
     assert LEARNED in BATTLE
+    assert learned.markdown(learned.together(learned.Flags())) == LEARNED
 
 
 def test_the_table_of_heights_is_what_the_report_says():
