@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from qohort.envs import values
 from qohort.envs.base import AbstractEnv
 from qohort.envs.battle.battles import BATTLES
 from qohort.errors import QohortError
@@ -74,6 +75,8 @@ BUILT_IN: dict[str, Entry] = {
     "rooms/pass": Entry("qohort.envs.grids.passage:Passage"),
 }
 
+_PYTHONS_WORDS = {"True": True, "False": False, "None": None}
+
 _registered: dict[str, Callable[..., AbstractEnv]] = {}
 
 
@@ -105,7 +108,7 @@ def make(name: str, /, **options: Any) -> AbstractEnv:
     Args:
         name: a built-in or registered name, or `module:factory` for a factory that can be imported (also
             from the current directory). Options may be part of it: `battle/3m?spread=0.5&reward_sparse=true`.
-        **options: the factory's arguments.
+        **options: the factory's arguments. Each must be what the factory's annotation says, if there is one.
     """
     name, written = _split(name)
     for option in written.keys() & options.keys():
@@ -121,7 +124,7 @@ def make(name: str, /, **options: Any) -> AbstractEnv:
     else:
         raise QohortError(_unknown(name))
     _refuse_unknown_options(name, factory, fixed, options)
-    env = factory(**fixed, **options)
+    env = factory(**fixed, **values.checked(name, values.annotations(factory), options))
     if not isinstance(env, AbstractEnv):
         raise QohortError(
             f"{name}: the factory returned a {type(env).__name__}, but a world is an instance of a subclass of "
@@ -136,7 +139,7 @@ def base(name: str) -> str:
 
 
 def _split(name: str) -> tuple[str, dict[str, Any]]:
-    """A name, and the options that are written behind it; what is no JSON is a text."""
+    """A name, and the options that are written behind it, as JSON or in Python's words; all else is text."""
     name, _, query = name.partition("?")
     options = {}
     for part in query.split("&") if query else ():
@@ -148,7 +151,7 @@ def _split(name: str) -> tuple[str, dict[str, Any]]:
         try:
             options[option] = json.loads(value)
         except json.JSONDecodeError:
-            options[option] = value
+            options[option] = _PYTHONS_WORDS.get(value, value)
     return name, options
 
 
@@ -175,10 +178,11 @@ def _imported(target: str) -> Callable[..., Any]:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
+    by_last_part = {known.rpartition("/")[2]: known for known in names()}
+    near = difflib.get_close_matches(name, (*names(), *by_last_part), n=1, cutoff=0.5)
     return (
         f"There is no world called {name!r}."
-        + (f" Did you mean {near[0]!r}?" if near else "")
+        + (f" Did you mean {by_last_part.get(near[0], near[0])!r}?" if near else "")
         + " `qohort list` shows them all; `qohort.envs.register(name, factory)` adds your own, and "
         "`module:factory` names one that can be imported."
     )

@@ -44,6 +44,15 @@ def test_an_unknown_name_is_told_the_nearest_and_what_to_do():
         assert part in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"), [("3m", "battle/3m"), ("two-steps", "games/two-step"), ("maze", "mine/maze")]
+)
+def test_the_last_part_of_a_name_is_enough_to_be_told_the_name(written, meant):
+    register("mine/maze", MatrixGame)
+    with pytest.raises(QohortError, match=f"There is no world called '{written}'. Did you mean '{meant}'?"):
+        make(written)
+
+
 def test_a_name_like_no_other_gets_no_suggestion():
     with pytest.raises(QohortError) as told:
         make("xyzzy")

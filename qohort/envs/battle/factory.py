@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from qohort.envs import values
 from qohort.envs.battle import catalogue
 from qohort.envs.battle import terrain as grounds
 from qohort.envs.battle.arena import Physics
@@ -21,8 +22,8 @@ from qohort.envs.battle.units import Data
 from qohort.envs.battle.validation import checked
 from qohort.errors import QohortError
 
-FLAGS = tuple(field.name for field in dataclasses.fields(Flags))
-PHYSICS = tuple(field.name for field in dataclasses.fields(Physics))
+FLAGS = {field.name: field.type for field in dataclasses.fields(Flags)}
+PHYSICS = {field.name: field.type for field in dataclasses.fields(Physics)}
 
 
 def battle(
@@ -49,8 +50,9 @@ def battle(
     """
     fought = _fought(map, scenario, None if terrain is None else np.asarray(terrain.walkable))
     _refuse_unknown(fought.name, options)
-    flags = {name: value for name, value in options.items() if name in FLAGS}
-    physics = {name: value for name, value in options.items() if name in PHYSICS}
+    taken = values.checked(f"battle/{fought.name}", FLAGS | PHYSICS, options)
+    flags = {name: value for name, value in taken.items() if name in FLAGS}
+    physics = {name: value for name, value in taken.items() if name in PHYSICS}
     return Battle(
         fought,
         terrain=grounds.named(fought.terrain, layer) if terrain is None else terrain,
