@@ -1,7 +1,8 @@
 """One update of Qohort next to a PyMARL-style learner in PyTorch, on equal padded batches.
 
-PyTorch (`pip install 'qohort[bench]'`) is optional: without it, only Qohort is measured. The four shapes are those of
-the maps; U, an agent's own part of the state, is an ally's slice there: 5 (3m, 27m_vs_30m), 8 (2s3z), 9 (MMM2).
+PyTorch (in the clone, `pip install -e '.[bench]'`) is optional: without it, only Qohort is measured. The four shapes
+are those of the maps; U, an agent's own part of the state, is an ally's slice there: 5 (3m, 27m_vs_30m), 8 (2s3z),
+9 (MMM2).
 
 The comparison is void where the PyTorch learner is more than 20 % away from what the published learner took, scaled by
 the machine's matmul rate: then the yardstick is not the one that the goals were set against.
@@ -103,7 +104,7 @@ def main(argv: Sequence[str]) -> int:
     """Measure, and print a few lines for each size."""
     flags = parse(LearnerFlags, argv, prog="qohort bench learner")
     if not importlib.util.find_spec("torch"):
-        print("PyTorch is not installed: Qohort is measured alone. To compare, pip install 'qohort[bench]'.")
+        print("PyTorch is not installed: Qohort is measured alone. To compare, in the clone: pip install -e '.[bench]'")
     rows = [
         report(shape, flags.episodes, time_shape(shape, flags.episodes, flags.repeats))
         for shape in SHAPES

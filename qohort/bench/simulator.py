@@ -125,7 +125,9 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(SimulatorFlags, argv, prog="qohort bench simulator")
     peer = importlib.util.find_spec("jaxmarl") is not None
     if not peer:
-        print("JaxMARL is not installed: battles are measured alone. To compare, pip install 'qohort[jaxmarl]'.")
+        print(
+            "JaxMARL is not installed: battles are measured alone. To compare, in the clone: pip install -e '.[jaxmarl]'"
+        )
     rows = [_measured(name, flags, peer=peer) for name in flags.maps]
     if flags.json:
         machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "jax": jax.__version__}

@@ -183,7 +183,9 @@ def main(argv: Sequence[str]) -> int:
     jax.config.update("jax_enable_compilation_cache", False)
     peer = importlib.util.find_spec("jaxmarl") is not None
     if not peer:
-        print("JaxMARL is not installed: Qohort is measured alone. To compare, pip install 'qohort[jaxmarl]'.")
+        print(
+            "JaxMARL is not installed: Qohort is measured alone. To compare, in the clone: pip install -e '.[jaxmarl]'"
+        )
     rows = [_measured(world, flags, peer=peer) for world in flags.worlds]
     if flags.json:
         machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "jax": jax.__version__}

@@ -78,5 +78,5 @@ def _facts() -> dict[str, str]:
     facts["platform"] = here["platform"]
     for extra, module in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
-        facts[f"extra {extra}"] = "installed" if there else f"not installed: pip install 'qohort[{extra}]'"
+        facts[f"extra {extra}"] = "installed" if there else f"not installed: in the clone, pip install -e '.[{extra}]'"
     return facts

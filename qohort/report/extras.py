@@ -5,4 +5,6 @@ from qohort.errors import QohortError
 
 def missing(doing: str, library: str, extra: str) -> QohortError:
     """What to install."""
-    return QohortError(f"{doing} needs {library}, which is not installed. Run: pip install 'qohort[{extra}]'")
+    return QohortError(
+        f"{doing} needs {library}, which is not installed. In the clone, run: pip install -e '.[{extra}]'"
+    )

@@ -79,7 +79,7 @@ class TensorBoard:
         except ImportError as error:
             raise QohortError(
                 "TensorBoard files were asked for, and the package for them is not installed: "
-                "`pip install 'qohort[tensorboard]'`, or leave out --tensorboard."
+                "run `pip install -e '.[tensorboard]'` in the clone, or leave out --tensorboard."
             ) from error
         self._events, self._summaries, self._writer = event_pb2, summary_pb2, EventsWriter
         self._folder = folder

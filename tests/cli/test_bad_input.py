@@ -261,4 +261,4 @@ def test_a_missing_extra(qohort, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
     answer = qohort(*TRAIN, *SMALL, "--folder", tmp_path / "run", "--tensorboard")
     assert answer.code == 2
-    assert "pip install 'qohort[tensorboard]'" in answer.err
+    assert "pip install -e '.[tensorboard]'" in answer.err

@@ -120,5 +120,5 @@ def test_a_single_evaluation_is_a_dot(folder, tmp_path):
 def test_what_is_missing_is_said_with_the_command(folder, monkeypatch, tmp_path):
     log(folder, 0, won(0, 0.5))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(QohortError, match=r"needs matplotlib.*pip install 'qohort\[plots\]'"):
+    with pytest.raises(QohortError, match=r"needs matplotlib.*pip install -e '\.\[plots\]'"):
         draw_curve(read_curve(folder), [tmp_path / "curve.png"])

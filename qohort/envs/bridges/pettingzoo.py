@@ -26,7 +26,8 @@ try:
     from pettingzoo import ParallelEnv
 except ImportError as error:
     raise QohortError(
-        "A PettingZoo environment needs pettingzoo, which is not installed. Run: pip install 'qohort[pettingzoo]'"
+        "A PettingZoo environment needs pettingzoo, which is not installed. "
+        "In the clone, run: pip install -e '.[pettingzoo]'"
     ) from error
 
 Dicts = dict[str, Any]

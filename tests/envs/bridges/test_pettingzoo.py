@@ -134,4 +134,4 @@ def test_without_the_extra_a_sentence_says_what_to_install():
         "except QohortError as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.strip().endswith("pip install 'qohort[pettingzoo]'")
+    assert said.strip().endswith("pip install -e '.[pettingzoo]'")
