@@ -126,7 +126,8 @@ def main(argv: Sequence[str]) -> int:
     peer = importlib.util.find_spec("jaxmarl") is not None
     if not peer:
         print(
-            "JaxMARL is not installed: battles are measured alone. To compare, in the clone: pip install -e '.[jaxmarl]'"
+            "JaxMARL is not installed: battles are measured alone. "
+            "To compare, in the clone: pip install -e '.[jaxmarl]'"
         )
     rows = [_measured(name, flags, peer=peer) for name in flags.maps]
     if flags.json:
