@@ -107,7 +107,8 @@ def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         import torch
     except ImportError as missing:
         raise QohortError(
-            f"{path}: reading PyTorch files needs torch, which is not installed. Run: pip install 'qohort[pymarl]'"
+            f"{path}: reading PyTorch files needs torch, which is not installed. "
+            "In the clone, run: pip install -e '.[pymarl]'"
         ) from missing
     if not pathlib.Path(path).is_file():
         raise QohortError(f"{path}: there is no such file; name an `agent.th` or `mixer.th` that PyMARL has saved.")

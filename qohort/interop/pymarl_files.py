@@ -63,7 +63,8 @@ def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
         import torch
     except ImportError as missing:
         raise QohortError(
-            f"{path}: writing PyTorch files needs torch, which is not installed. Run: pip install 'qohort[pymarl]'"
+            f"{path}: writing PyTorch files needs torch, which is not installed. "
+            "In the clone, run: pip install -e '.[pymarl]'"
         ) from missing
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, path)

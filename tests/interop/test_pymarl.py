@@ -241,5 +241,5 @@ def test_what_does_not_fit_is_said(load: Any, sentence: str) -> None:
 
 def test_without_torch_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(QohortError, match=re.escape("pip install 'qohort[pymarl]'")):
+    with pytest.raises(QohortError, match=re.escape("pip install -e '.[pymarl]'")):
         read_th("agent.th")

@@ -99,5 +99,5 @@ def test_torch_modules_of_the_same_names_load_them(tmp_path: pathlib.Path) -> No
 
 def test_without_torch_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(QohortError, match=re.escape("pip install 'qohort[pymarl]'")):
+    with pytest.raises(QohortError, match=re.escape("pip install -e '.[pymarl]'")):
         write_th(tmp_path / "agent.th", {})
