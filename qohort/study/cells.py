@@ -21,7 +21,7 @@ from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
 from qohort.errors import QohortError
 from qohort.study.grid import Grid, Trial, trials
-from qohort.training.run import Run, grid_of
+from qohort.training.run import Run, asked_of, grid_of
 from qohort.training.run_folder import default_path
 from qohort.training.settings import KIND, config_to_dict, differences, flat, listed, split_differences
 from qohort.training.train import CHANGEABLE
@@ -46,16 +46,12 @@ class Cell:
     """Options by their names in `config.json`, with their values there."""
     steps: int
     seeds: tuple[int, ...]
-    absolute_factor: int
+    asked: Mapping[str, Any]
+    """What `finished.json` of the run folder says of it when it is done."""
     flags: tuple[str, ...]
     """What follows `qohort train ALGORITHM WORLD`."""
     config: Mapping[str, Any]
     """What `config.json` of the run folder says."""
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What `finished.json` of the run folder says of it when it is done."""
-        return {"steps": self.steps, "seeds": list(self.seeds), "absolute_factor": self.absolute_factor}
 
     def words(self, folder: Path) -> list[str]:
         """The command behind the cell, without `qohort`."""
@@ -154,8 +150,8 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
 def _cell(trial: Trial) -> Cell:
     """One trial, checked as far as it can be without training."""
     grid, where = trial.grid, f"{trial.algorithm} on {trial.world}"
-    asked = (trial.algorithm, trial.world, grid.preset, grid.team)
-    chosen, known = _preset(*asked), _settings(*asked)
+    which = (trial.algorithm, trial.world, grid.preset, grid.team)
+    chosen, known = _preset(*which), _settings(*which)
     picked = _given(preset=grid.preset, team=grid.team)
     flags = _given(seeds=grid.seeds, seed=grid.seed, steps=grid.steps)
     for name, value in trial.options.items():
@@ -164,7 +160,7 @@ def _cell(trial: Trial) -> Cell:
     run: Run = parsed.run
     with _named(where):
         env = _world(trial.world)
-        steps = grid_of(run, parsed.algorithm.environments).steps
+        asked = asked_of(run, grid_of(run, parsed.algorithm.environments))
         parsed.algorithm.check(env.spec)
     config = {
         "name": trial.algorithm,
@@ -187,9 +183,9 @@ def _cell(trial: Trial) -> Cell:
         team=grid.team,
         source=chosen.source,
         options=options,
-        steps=steps,
-        seeds=tuple(run.seed + index for index in range(run.seeds)),
-        absolute_factor=run.absolute_factor,
+        steps=asked["steps"],
+        seeds=tuple(asked["seeds"]),
+        asked=asked,
         flags=(*picked, *flags),
         config=json.loads(json.dumps(config)),
     )

@@ -16,8 +16,7 @@ from qohort.errors import QohortError
 from qohort.study.cells import Cell, refused
 from qohort.study.grid import Grid, as_data
 from qohort.training import disk
-from qohort.training.run_folder import CONFIG, latest, read_config
-from qohort.training.run_folder import FINISHED as FINISHED_FILE
+from qohort.training.run_folder import CONFIG, finished_as, latest, read_config, read_finished
 from qohort.training.run_folder import LOCK as RUN_LOCK
 
 MANIFEST, LOCK, LOGS = "study.json", ".study.lock", "logs"
@@ -136,8 +135,8 @@ def run_folders(root: Path) -> list[str]:
 
 def finished(cell: Cell, folder: Path) -> bool:
     """Whether there is nothing left to do."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return json.loads((folder / FINISHED_FILE).read_text(encoding="utf-8"))["asked"] == cell.asked
+    with contextlib.suppress(QohortError, OSError, KeyError):
+        return finished_as(folder, cell.asked) is not None
     return False
 
 
@@ -216,9 +215,9 @@ def _folder(cell: Cell, root: Path, *, fresh: bool) -> Path:
 
 def _shorter(cell: Cell, folder: Path) -> str:
     """Whether a cell went further than it is asked to now."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        steps = json.loads((folder / FINISHED_FILE).read_text(encoding="utf-8"))["asked"]["steps"]
-        if steps > cell.steps:
+    with contextlib.suppress(QohortError, OSError, KeyError, TypeError):
+        done = read_finished(folder)
+        if done is not None and (steps := done["asked"]["steps"]) > cell.steps:
             return f"it was trained for {steps:,} steps, and --steps is {cell.steps}"
     return ""
 

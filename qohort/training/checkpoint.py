@@ -114,10 +114,18 @@ def load(folder: Path, like: Any, *, part: str = "") -> Loaded:
         else:
             notes = [f"{damage}; {path.name} is used instead." for damage in damages]
             return Loaded(tree, manifest["counters"], path, notes)
-    raise QohortError(
-        f"No checkpoint in {folder} can be used. {'. '.join(damages)}. Copy one back from a backup, or start again "
-        "with `--fresh`."
-    )
+    raise _none_usable(folder, damages)
+
+
+def whole(folder: Path) -> dict[str, Any]:
+    """The counters of the newest checkpoint that is whole; refused if there are some and none is."""
+    damages: list[str] = []
+    for path in paths(folder):
+        try:
+            return _read_manifest(path, check_arrays=True)["counters"]
+        except (DamagedError, OSError) as error:
+            damages.append(f"The checkpoint {path.name} is unusable: {error}")
+    raise _none_usable(folder, damages)
 
 
 def set_aside(folder: Path, used: Path) -> None:
@@ -136,6 +144,13 @@ def read_counters(path: Path) -> dict[str, Any]:
         return _read_manifest(path, check_arrays=False)["counters"]
     except (DamagedError, OSError) as error:
         raise QohortError(f"The checkpoint {path} is unusable: {error}.") from error
+
+
+def _none_usable(folder: Path, damages: Sequence[str]) -> QohortError:
+    return QohortError(
+        f"No checkpoint in {folder} can be used. {'. '.join(damages)}. Copy one back from a backup, or start again "
+        "with `--fresh`."
+    )
 
 
 def _named(tree: Any, part: str = "") -> tuple[list[tuple[str, Any]], Any]:

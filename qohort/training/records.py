@@ -88,13 +88,19 @@ class Records:
 
 def rewind(folder: Path, positions: Mapping[str, int]) -> None:
     """Cut the files back to what they were; a file without a position is emptied. Refused, nothing is cut."""
+    check_lengths(folder, positions)
     with disk.explained(folder, "cut back the metric files in"):
-        for name in FILES:
-            _check(folder / name, positions.get(name, 0))
         for name in FILES:
             path, position = folder / name, positions.get(name, 0)
             if path.exists() and path.stat().st_size != position:
                 os.truncate(path, position)
+
+
+def check_lengths(folder: Path, positions: Mapping[str, int]) -> None:
+    """Refuse files that are not what they were when a checkpoint was saved, or more."""
+    with disk.explained(folder, "read the metric files in"):
+        for name in FILES:
+            _check(folder / name, positions.get(name, 0))
 
 
 def last_step(folder: Path, positions: Mapping[str, int] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 from qohort.errors import QohortError
 
@@ -90,6 +91,16 @@ class Grid:
     steps: int
     eval_every: int
     log_every: int
+
+
+def asked_of(run: Run, grid: Grid) -> dict[str, Any]:
+    """What `finished.json` says that a run was asked for: one that is asked for the same has nothing left to do."""
+    return {
+        "steps": grid.steps,
+        "seeds": [run.seed + index for index in range(run.seeds)],
+        "absolute_factor": run.absolute_factor,
+        "eval_episodes": run.eval_episodes,
+    }
 
 
 def grid_of(run: Run, environments: int) -> Grid:

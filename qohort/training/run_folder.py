@@ -30,14 +30,21 @@ class RunFolder:
     """A run folder that this process alone writes to; made by `RunFolder.open`."""
 
     def __init__(
-        self, path: Path, *, lock: BinaryIO, notes: list[str], resumed: bool, world_version: str | None
+        self,
+        path: Path,
+        config: Mapping[str, Any],
+        *,
+        lock: BinaryIO,
+        notes: list[str],
+        changes: Mapping[str, tuple[str, str]],
+        world_version: str | None,
     ) -> None:
         self.path = path
         self.notes = notes
         """Sentences for the person who started this: what changed since the run began."""
-        self.resumed = resumed
-        """Whether the folder held this run already."""
+        self._config = config
         self._lock = lock
+        self._changes = changes
         self._world_version = world_version
 
     @staticmethod
@@ -49,7 +56,7 @@ class RunFolder:
         may_change: Collection[str] = (),
         world_version: str | None = None,
     ) -> "RunFolder":
-        """Take a folder for a run.
+        """Take a folder for a run; what is in it stays as it is until `begin`.
 
         Args:
             path: the folder; made if it is not there.
@@ -65,36 +72,26 @@ class RunFolder:
             _check_ours(path)
             lock, notes = _take_lock(path)
             try:
-                resumed = (path / CONFIG).exists()
-                notes += _settle_config(path, config, may_change)
-                if not (path / FINISHED).exists():
-                    notes += _settle_environment(path, world_version)
+                changes = _allowed_changes(path, config, may_change)
             except BaseException:
                 lock.close()
                 raise
-        return RunFolder(path, lock=lock, notes=notes, resumed=resumed, world_version=world_version)
+        return RunFolder(path, config, lock=lock, notes=notes, changes=changes, world_version=world_version)
 
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def finished(self) -> dict[str, Any] | None:
-        """What `finish` was told, or None while there is something left to do."""
-        if not (self.path / FINISHED).exists():
-            return None
-        return _read(self.path / FINISHED)
+    def begin(self) -> None:
+        """There is something to do: write down the settings and this process, and take the mark of the end away."""
+        with disk.explained(self.path, _OPEN):
+            (self.path / FINISHED).unlink(missing_ok=True)  # first: a crash must not leave it beside other settings
+            if self._changes or not (self.path / CONFIG).exists():
+                disk.replace_json(self.path / CONFIG, dict(self._config))
+            if self._changes:
+                self.notes.append(f"Settings changed since this run was started: {settings.listed(self._changes)}.")
+            self.notes += _settle_environment(self.path, self._world_version)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Mark the run as complete."""
         with disk.explained(self.path, "write to the run folder"):
             disk.replace_json(self.path / FINISHED, dict(summary))
-
-    def reopen(self) -> None:
-        """Take the mark away: a finished run is given more steps."""
-        with disk.explained(self.path, "write to the run folder"):
-            (self.path / FINISHED).unlink(missing_ok=True)
-            self.notes += _settle_environment(self.path, self._world_version)
 
     def close(self) -> None:
         """Let the next process in."""
@@ -126,6 +123,25 @@ def read_config(path: Path) -> dict[str, Any]:
     if not (path / CONFIG).is_file():
         raise QohortError(f"{path} is not a run folder: there is no {CONFIG} in it.")
     return settings.completed(_read(path / CONFIG), CONFIG_CLASSES)
+
+
+def read_finished(path: Path) -> dict[str, Any] | None:
+    """What `finish` was told, or None while there is something left to do."""
+    if not (path / FINISHED).exists():
+        return None
+    return _read(path / FINISHED)
+
+
+def finished_as(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What `finish` was told, if the run was asked for the same then; what is newer than that is as in the settings."""
+    done = read_finished(path)
+    if done is None:
+        return None
+    run, told = read_config(path)["run"], done.get("asked")
+    if not isinstance(told, dict):
+        raise _damaged(path / FINISHED)
+    same = all(told[name] == value if name in told else run.get(name, value) == value for name, value in asked.items())
+    return done if same else None
 
 
 def clean(name: str) -> str:
@@ -186,11 +202,10 @@ def _holder(lock: BinaryIO) -> str:
     return "another process"
 
 
-def _settle_config(path: Path, config: Mapping[str, Any], may_change: Collection[str]) -> list[str]:
-    """Keep the configuration, or refuse one that is another run."""
+def _allowed_changes(path: Path, config: Mapping[str, Any], may_change: Collection[str]) -> dict[str, tuple[str, str]]:
+    """The settings that differ from those in the folder; those of another run are refused."""
     if not (path / CONFIG).exists():
-        disk.replace_json(path / CONFIG, dict(config))
-        return []
+        return {}
     changes = settings.differences(read_config(path), config)
     allowed, refused = settings.split_differences(changes, may_change)
     if refused:
@@ -198,10 +213,7 @@ def _settle_config(path: Path, config: Mapping[str, Any], may_change: Collection
             f"{path} holds a run with other settings: {settings.listed(refused)}. Give the settings it was started "
             "with, choose another folder, or start a run beside it with `--fresh`."
         )
-    if not allowed:
-        return []
-    disk.replace_json(path / CONFIG, dict(config))
-    return [f"Settings changed since this run was started: {settings.listed(allowed)}."]
+    return allowed
 
 
 def _settle_environment(path: Path, world_version: str | None) -> list[str]:
@@ -222,5 +234,12 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise QohortError(f"{path} is damaged: it is not the JSON that was written. Put it back, or use `--fresh`.")
+        raise _damaged(path)
     return content
+
+
+def _damaged(path: Path) -> QohortError:
+    return QohortError(
+        f"{path} is damaged: it is not the JSON that was written. Put it back from a copy; `qohort train … --fresh` "
+        "makes another run."
+    )

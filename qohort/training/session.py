@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from qohort.training.chunk import Report
 from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs, by_seed, on_host
 from qohort.training.progress import Display
-from qohort.training.records import Records, last_step
+from qohort.training.records import Records, check_lengths, last_step
 from qohort.training.run import Grid, Run
-from qohort.training.seeds import checkpoint_folder, seed_folder
+from qohort.training.seeds import Group, checkpoint_folder, named, seed_folder
 from qohort.training.sinks import TensorBoard
 from qohort.training.tally import Tally, metric_name
 
@@ -78,6 +78,35 @@ def absolute_of(folder: Path, seeds: Sequence[int], *, steps: int, episodes: int
             means[seed] = {name[5:]: value for name, value in line.items() if name.startswith("eval/")}
         return means
     return None
+
+
+def check_going_on(folder: Path, groups: Sequence[Group], *, steps: int, judged: Collection[int]) -> None:
+    """Refuse what cannot go on, before anything is changed.
+
+    Args:
+        folder: the run folder.
+        groups: the seeds that there is something to do for.
+        steps: how far they are to be trained.
+        judged: seeds that the run was finished with.
+    """
+    for seeds in groups:
+        saved = checkpoint_folder(folder, seeds)
+        if checkpoint.paths(saved):
+            counters = checkpoint.whole(saved)
+            if counters["step"] > steps:
+                raise QohortError(
+                    f"{named(seeds)} has been trained for {counters['step']:,} steps already, and --steps is {steps}. "
+                    f"Give --steps {counters['step']} or more, or start another with --fresh."
+                )
+            for seed, positions in zip(seeds, counters["positions"], strict=True):
+                check_lengths(seed_folder(folder, seed), positions)
+            continue
+        for seed in seeds:
+            if seed in judged or (seed_folder(folder, seed) / ABSOLUTE_FILE).exists():
+                raise QohortError(
+                    f"seed {seed} of {folder} has results but no checkpoint to go on from; copy its checkpoints back, "
+                    "or start another run with --fresh."
+                )
 
 
 class Session:
@@ -150,11 +179,6 @@ class Session:
             step=loaded.counters["step"],
             evaluated=loaded.counters["evaluated"],
         )
-        if self._place.step > self._setting.grid.steps:
-            raise QohortError(
-                f"{self._name()} has been trained for {self._place.step:,} steps already, and --steps is "
-                f"{self._setting.grid.steps}. Give --steps {self._place.step} or more, or start another with --fresh."
-            )
         if self._place.step < self._setting.grid.steps:
             self._setting.display.say(f"{self._name()}: going on from step {self._place.step:,}.")
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from qohort.replay.memory import check_memory
 from qohort.training.interrupt import Interrupt
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
-from qohort.training.run import MAY_CHANGE, Grid, Run, grid_of
-from qohort.training.run_folder import RunFolder, default_path, latest
+from qohort.training.run import MAY_CHANGE, Grid, Run, asked_of, grid_of
+from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_finished
 from qohort.training.seeds import Group, groups_for, groups_in, is_stacked, named, seeds_in
-from qohort.training.session import Interrupted, Session, Setting, absolute_of
-from qohort.training.settings import config_hash, config_to_dict
+from qohort.training.session import Interrupted, Session, Setting, absolute_of, check_going_on
+from qohort.training.settings import KIND, config_hash, config_to_dict
 
 CHANGEABLE = frozenset({*MAY_CHANGE, "source"})
 """What a run may have otherwise when it goes on."""
@@ -60,98 +60,132 @@ def train(
         source: where the settings come from; kept in the run folder.
         display: where progress is shown; standard error if not given.
     """
-    run = run or Run()
+    job = _job(algorithm, world, run or Run(), name=name, source=source)
+    with contextlib.ExitStack() as stack:
+        display = stack.enter_context(display or Display())
+        path = _path_of(job.config, job.run)
+        _say_memory(job, path, display)
+        version = job.env.spec.version
+        folder = stack.enter_context(
+            RunFolder.open(path, job.config, fresh=job.run.fresh, may_change=CHANGEABLE, world_version=version)
+        )
+        done = finished_as(folder.path, job.asked)
+        if done is not None:
+            steps = f"{job.grid.steps:,} steps"
+            display.say(f"{folder.path} is finished: {steps}. Give more --steps or --seeds, or --fresh.")
+            return Trained(folder.path, True, {int(seed): scores for seed, scores in done["absolute"].items()})
+        return _train_groups(job, folder, display)
+
+
+def algorithm_name(algorithm: AbstractAlgorithm) -> str:
+    """A name for settings that did not come from a preset: the class of the mixer, or of what has none."""
+    settings = config_to_dict(algorithm)
+    return ((settings.get("mixer") or settings)[KIND]).lower()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """What is to be done, checked as far as it can be without a folder."""
+
+    algorithm: AbstractAlgorithm
+    env: AbstractEnv
+    run: Run
+    grid: Grid
+    config: dict[str, Any]
+    """What `config.json` says."""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        return asked_of(self.run, self.grid)
+
+    @property
+    def seeds(self) -> list[int]:
+        return self.asked["seeds"]
+
+
+def _job(algorithm: AbstractAlgorithm, world: str | AbstractEnv, run: Run, *, name: str | None, source: str) -> _Job:
+    """Make the world, and refuse what cannot be trained."""
     env = make(world) if isinstance(world, str) else world
     if not (isinstance(world, str) and base(world) in BUILT_IN):  # those are checked by the tests
         check_form(env)
-    world_name = world if isinstance(world, str) else env.spec.name
     grid = grid_of(run, algorithm.environments)
     algorithm.check(env.spec)
     algorithm.feed.check_chunk(run.chunk)
     config = {
         "name": name or algorithm_name(algorithm),
-        "world": world_name,
+        "world": world if isinstance(world, str) else env.spec.name,
         "source": source,
         "algorithm": config_to_dict(algorithm),
         "run": config_to_dict(run),
     }
-    with contextlib.ExitStack() as stack:
-        display = stack.enter_context(display or Display())
-        path = _path_of(config, run)
-        groups = _groups(run, begun=[] if run.fresh else groups_in(path))
-        copies = max(map(len, groups))
-        memory = check_memory(env, algorithm.feed, environments=algorithm.environments, copies=copies)
-        display.say(memory)
-        folder = stack.enter_context(
-            RunFolder.open(path, config, fresh=run.fresh, may_change=CHANGEABLE, world_version=env.spec.version)
-        )
-        for note in folder.notes:
-            display.say(note)
-        asked = {"steps": grid.steps, "seeds": _seeds(run), "absolute_factor": run.absolute_factor}
-        done = folder.finished
-        if done is not None and done["asked"] == asked:
-            display.say(f"{folder.path} is finished: {grid.steps:,} steps. Give more --steps or --seeds, or --fresh.")
-            return Trained(folder.path, True, {int(seed): scores for seed, scores in done["absolute"].items()})
-        if done is not None:
-            folder.reopen()
-        display.say(f"Run folder: {folder.path}")
-        stop = stack.enter_context(Interrupt())
+    return _Job(algorithm, env, run, grid, config)
 
-        programs = functools.cache(lambda together: Programs(algorithm, env, chunk=run.chunk, together=together))
 
-        def session(seeds: Group) -> Session:
-            together = is_stacked(seeds, run.together)
-            setting = Setting(
-                algorithm=algorithm,
-                env=env,
-                programs=programs(together),
-                run=run,
-                grid=grid,
-                folder=folder.path,
-                display=display,
-                stop=lambda: stop.requested,
-            )
-            return Session(setting, seeds, together=together)
+def _say_memory(job: _Job, path: Path, display: Display) -> None:
+    """What the replay needs, or a refusal."""
+    groups = _groups(job, begun=[] if job.run.fresh else groups_in(path))
+    environments, copies = job.algorithm.environments, max(map(len, groups))
+    display.say(check_memory(job.env, job.algorithm.feed, environments=environments, copies=copies))
 
-        groups = _groups(run, begun=groups_in(folder.path))
-        for sentence in _surprises(groups, _seeds(run), seeds_in(folder.path)):
-            display.say(sentence)
-        absolute: dict[int, dict[str, float]] = {}
+
+def _train_groups(job: _Job, folder: RunFolder, display: Display) -> Trained:
+    """Every group of seeds that is not done, one after the other."""
+    place, run, steps = folder.path, job.run, job.grid.steps
+    groups = _groups(job, begun=groups_in(place))
+    episodes = run.absolute_factor * run.eval_episodes
+    before = {seeds: absolute_of(place, seeds, steps=steps, episodes=episodes) for seeds in groups}
+    open_groups = [seeds for seeds in groups if before[seeds] is None]
+    done = read_finished(place)
+    check_going_on(place, open_groups, steps=steps, judged=done["asked"]["seeds"] if done else ())
+    folder.begin()
+    for sentence in (*folder.notes, f"Run folder: {place}", *_surprises(groups, job.seeds, seeds_in(place))):
+        display.say(sentence)
+    absolute: dict[int, dict[str, float]] = {}
+    with Interrupt() as stop:
+        session = _sessions(job, place, display, stop)
         try:
             for seeds in groups:
-                absolute |= _before(folder.path, seeds, run, grid, display) or session(seeds).run()
+                found = before[seeds]
+                if found is not None:
+                    display.say(f"{named(seeds)}: finished before.")
+                absolute |= session(seeds).run() if found is None else found
         except Interrupted as interrupted:
             display.say(str(interrupted))
-            return Trained(folder.path, False, absolute, stop.signal)
-        absolute = {seed: absolute[seed] for seed in _seeds(run)}
-        folder.finish({"asked": asked, "absolute": absolute})
-        return Trained(folder.path, True, absolute)
+            return Trained(place, False, absolute, stop.signal)
+    absolute = {seed: absolute[seed] for seed in job.seeds}
+    folder.finish({"asked": job.asked, "absolute": absolute})
+    return Trained(place, True, absolute)
 
 
-def algorithm_name(algorithm: AbstractAlgorithm) -> str:
-    """A name for settings that did not come from a preset."""
-    mixer = getattr(algorithm, "mixer", None)
-    return type(mixer or algorithm).__name__.lower()
+def _sessions(job: _Job, folder: Path, display: Display, stop: Interrupt) -> Callable[[Group], Session]:
+    """Makes the session of a group; all of one kind share their programs."""
+    programs = functools.cache(
+        lambda together: Programs(job.algorithm, job.env, chunk=job.run.chunk, together=together)
+    )
+
+    def session(seeds: Group) -> Session:
+        together = is_stacked(seeds, job.run.together)
+        setting = Setting(
+            algorithm=job.algorithm,
+            env=job.env,
+            programs=programs(together),
+            run=job.run,
+            grid=job.grid,
+            folder=folder,
+            display=display,
+            stop=lambda: stop.requested,
+        )
+        return Session(setting, seeds, together=together)
+
+    return session
 
 
-def _seeds(run: Run) -> list[int]:
-    return [run.seed + index for index in range(run.seeds)]
-
-
-def _groups(run: Run, *, begun: Sequence[Group]) -> list[Group]:
+def _groups(job: _Job, *, begun: Sequence[Group]) -> list[Group]:
     """Several seeds in one program pay on an accelerator; on a CPU they are slower than one after the other."""
-    together = run.together
+    together = job.run.together
     if together is None:
-        together = run.seeds > 1 and jax.default_backend() != "cpu"
-    return groups_for(begun, _seeds(run), together=together)
-
-
-def _before(folder: Path, seeds: Group, run: Run, grid: Grid, display: Display) -> dict[int, dict[str, float]] | None:
-    """The absolute metric of seeds that were finished by an earlier command."""
-    found = absolute_of(folder, seeds, steps=grid.steps, episodes=run.absolute_factor * run.eval_episodes)
-    if found:
-        display.say(f"{named(seeds)}: finished before.")
-    return found
+        together = job.run.seeds > 1 and jax.default_backend() != "cpu"
+    return groups_for(begun, job.seeds, together=together)
 
 
 def _surprises(groups: Sequence[Group], asked: Sequence[int], there: Sequence[int]) -> Iterator[str]:

@@ -68,6 +68,7 @@ def write_run(
     }
     final = {seed: lines[-1][1] for seed, lines in seeds.items()} if absolute is None else absolute
     with RunFolder.open(folder, config, fresh=False) as opened:
+        opened.begin()
         for seed, lines in seeds.items():
             _write_seed(seed_folder(folder, seed), seed, lines, (episodes, wins, scale, seconds))
             if seed in final:

@@ -101,11 +101,9 @@ def test_nothing_to_compare(tmp_path):
         gather(tmp_path)
     with pytest.raises(QohortError, match="is not a folder"):
         gather(tmp_path / "nowhere")
-    RunFolder.open(
-        tmp_path / "run",
-        {"name": "a", "world": "w", "algorithm": {}, "run": {"seed": 0, "seeds": 2, "steps": 9}},
-        fresh=False,
-    ).close()
+    config = {"name": "a", "world": "w", "algorithm": {}, "run": {"seed": 0, "seeds": 2, "steps": 9}}
+    with RunFolder.open(tmp_path / "run", config, fresh=False) as opened:
+        opened.begin()
     with pytest.raises(QohortError, match=r"No run below .* has an evaluation yet"):
         collect(gather(tmp_path), tmp_path)
 

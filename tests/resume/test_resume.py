@@ -155,11 +155,98 @@ def test_steps_cannot_be_taken_back(tmp_path):
     assert left(folder) == before
 
 
+def everything(folder: Path) -> dict[str, bytes]:
+    """All files of a run folder but its lock, which names the process that looked last."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("lost", ["absolute.json", "finished.json"])
+def test_results_without_a_checkpoint_are_not_begun_anew(lost, tmp_path):
+    """So `benchmarks/keep_runs.py` leaves them: one of the two files is enough to know that they are results."""
+    folder = tmp_path / "run"
+    go("qmix", folder, steps=200)
+    shutil.rmtree(folder / "seed-0" / "checkpoints")
+    (folder / lost if lost == "finished.json" else folder / "seed-0" / lost).unlink()
+    before = everything(folder)
+    with pytest.raises(QohortError, match=r"^seed 0 of .*run has results but no checkpoint to go on from; copy its"):
+        go("qmix", folder, steps=400)
+    assert everything(folder) == before
+    assert go("qmix", folder, steps=200, fresh=True).folder == tmp_path / "run-2"
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_path):
+    folder = tmp_path / "run"
+    go("qmix", folder, steps=200)
+    before = left(folder)
+    shutil.rmtree(folder / "seed-0" / "checkpoints")
+    (folder / "seed-0" / "absolute.json").unlink()
+    (folder / "finished.json").unlink()
+    go("qmix", folder, steps=200)
+    assert left(folder) == before
+
+
+def damage(folder: Path) -> None:
+    for path in checkpoint.paths(folder / "seed-0" / "checkpoints"):
+        (path / "arrays.safetensors").write_bytes(b"no arrays")
+
+
+def cut(folder: Path) -> None:
+    path = folder / "seed-0" / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("harm", "settings", "sentence"),
+    [
+        (None, {"steps": 200}, "400 steps already"),
+        (damage, {"steps": 600}, "No checkpoint in"),
+        (cut, {"steps": 600, "eval_episodes": 8}, "lines are missing"),
+    ],
+)
+def test_what_is_refused_leaves_the_folder_as_it_is(harm, settings, sentence, tmp_path):
+    folder = tmp_path / "run"
+    go("qmix", folder, steps=400)
+    if harm is not None:
+        harm(folder)
+    before = everything(folder)
+    with pytest.raises(QohortError, match=sentence):
+        go("qmix", folder, **settings)
+    assert everything(folder) == before
+
+
+def test_another_number_of_episodes_is_something_to_do(tmp_path):
+    folder = tmp_path / "run"
+    go("qmix", folder, steps=200)
+    display = listening()
+    go("qmix", folder, steps=200, eval_episodes=8, display=display)
+    assert "is finished" not in heard(display)
+    line = json.loads((folder / "seed-0" / "absolute.json").read_text())
+    assert len(line["episodes/return"]) == 2 * 8
+    before = everything(folder)
+    go("qmix", folder, steps=200, eval_episodes=8, keep=5, checkpoint_every=9.0, display=display)
+    assert "is finished" in heard(display)
+    assert everything(folder) == before
+
+
+def test_a_run_that_an_older_version_finished_stays_finished(tmp_path):
+    folder = tmp_path / "run"
+    go("qmix", folder, steps=200)
+    done = json.loads((folder / "finished.json").read_text())
+    del done["asked"]["eval_episodes"]
+    (folder / "finished.json").write_text(json.dumps(done))
+    before = everything(folder)
+    display = listening()
+    go("qmix", folder, steps=200, display=display)
+    assert "is finished" in heard(display)
+    assert everything(folder) == before
+
+
 def test_a_checkpoint_of_another_configuration(tmp_path):
     """Put there by hand: the settings fit, the arrays do not."""
     go("qmix", tmp_path / "one", steps=200)
     go("iql", tmp_path / "two", steps=200)
-    shutil.rmtree(tmp_path / "one" / "seed-0" / "checkpoints")
-    shutil.copytree(tmp_path / "two" / "seed-0" / "checkpoints", tmp_path / "one" / "seed-0" / "checkpoints")
+    shutil.rmtree(tmp_path / "one" / "seed-0")
+    shutil.copytree(tmp_path / "two" / "seed-0", tmp_path / "one" / "seed-0")
     with pytest.raises(QohortError, match="does not fit this configuration"):
         go("qmix", tmp_path / "one", steps=400)

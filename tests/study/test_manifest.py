@@ -23,6 +23,7 @@ def manifest(root: Path, *grids: Grid, fresh: bool = False) -> Manifest:
 def begin(cell: Cell, root: Path, *, finished: bool = False, **asked: object) -> None:
     """A run folder as `train` leaves it."""
     with RunFolder.open(root / cell.name, cell.config, fresh=False) as folder:
+        folder.begin()
         if finished:
             folder.finish({"asked": {**cell.asked, **asked}})
 

@@ -142,6 +142,7 @@ def test_when_the_study_itself_fails_its_cells_may_save(tmp_path, monkeypatch):
 def test_a_cell_that_somebody_else_trains_waits(tmp_path):
     iql = Study(tmp_path).manifest.cells["games/two-step/iql"]
     folder = RunFolder.open(tmp_path / iql.name, iql.config, fresh=False)
+    folder.begin()
     study = Study(tmp_path, {"iql": "pass"})
 
     def stop() -> bool:

@@ -13,15 +13,26 @@ import pytest
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.training import disk, provenance
-from qohort.training.run_folder import RunFolder, default_path, latest, read_config
+from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_config, read_finished
 from qohort.training.settings import config_to_dict
 
-CONFIG = {"name": "qmix", "algorithm": {"class": "Q", "lr": 0.5, "heads": 4}, "run": {"steps": 100, "keep": 2}}
+CONFIG = {
+    "name": "qmix",
+    "world": "two-step",
+    "algorithm": {"class": "Q", "lr": 0.5, "heads": 4},
+    "run": {"steps": 100, "keep": 2},
+}
 MAY_CHANGE = {"run.steps", "run.keep"}
 
 
 def take(path: Path, config=None, *, fresh=False) -> RunFolder:
-    return RunFolder.open(path, config or CONFIG, fresh=fresh, may_change=MAY_CHANGE)
+    run = RunFolder.open(path, config or CONFIG, fresh=fresh, may_change=MAY_CHANGE)
+    try:
+        run.begin()
+    except QohortError:
+        run.close()
+        raise
+    return run
 
 
 def with_setting(part: str, **settings):
@@ -42,7 +53,6 @@ def committed(folder: Path, name: str) -> None:
 
 def test_a_new_folder_holds_config_and_environment(tmp_path):
     with take(tmp_path / "deep" / "run") as run:
-        assert not run.resumed
         assert run.notes == []
         assert read_config(run.path) == CONFIG
         (here,) = processes(run.path)
@@ -58,7 +68,6 @@ def test_a_new_folder_holds_config_and_environment(tmp_path):
 def test_the_same_settings_resume(tmp_path):
     take(tmp_path / "run").close()
     with take(tmp_path / "run", with_setting("algorithm", heads=4.0)) as run:
-        assert run.resumed
         assert run.notes == []
         assert len(processes(run.path)) == 2
 
@@ -69,7 +78,6 @@ def test_a_run_from_before_a_setting_was_there_resumes(tmp_path):
     take(tmp_path / "run", {**config, "algorithm": older}).close()
     assert "novelty" not in json.loads((tmp_path / "run" / "config.json").read_text())["algorithm"]
     with take(tmp_path / "run", config) as run:
-        assert run.resumed
         assert run.notes == []
 
 
@@ -103,7 +111,7 @@ def test_fresh_moves_on_and_deletes_nothing(tmp_path):
     for expected in ("run", "run-2", "run-3"):
         with take(tmp_path / "run", fresh=True) as run:
             assert run.path == tmp_path / expected
-            assert not run.resumed
+            assert len(processes(run.path)) == 1
             (run.path / "mine").touch()
     assert latest(tmp_path / "run") == tmp_path / "run-3"
     assert all((tmp_path / name / "mine").exists() for name in ("run", "run-2", "run-3"))
@@ -114,16 +122,28 @@ def test_the_latest_of_none_is_the_first(tmp_path):
 
 
 def test_a_finished_run_says_so_until_it_is_given_more(tmp_path):
+    asked = {"steps": 100, "keep": 2}
     with take(tmp_path / "run") as run:
-        assert run.finished is None
-        run.finish({"steps": 100, "absolute": {0: 1.5}})
-    before = (tmp_path / "run" / "environment.json").read_bytes()
-    with take(tmp_path / "run") as run:
-        assert run.finished == {"steps": 100, "absolute": {"0": 1.5}}
-        assert (run.path / "environment.json").read_bytes() == before  # looking at a result changes nothing
-        run.reopen()
-        assert run.finished is None
+        assert finished_as(run.path, asked) is None
+        run.finish({"asked": asked, "absolute": {0: 1.5}})
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.json")}
+    with RunFolder.open(tmp_path / "run", with_setting("run", steps=200), fresh=False, may_change=MAY_CHANGE) as run:
+        assert finished_as(run.path, asked) == {"asked": asked, "absolute": {"0": 1.5}}
+        assert finished_as(run.path, {**asked, "steps": 200}) is None
+        assert {path: path.read_bytes() for path in run.path.glob("*.json")} == before  # looking changes nothing
+        run.begin()
+        assert read_finished(run.path) is None
         assert len(processes(run.path)) == 2
+
+
+def test_what_a_finished_run_does_not_say_is_as_in_its_settings(tmp_path):
+    with take(tmp_path / "run") as run:
+        run.finish({"asked": {"steps": 100}})  # by a version that knew no other question
+    assert finished_as(tmp_path / "run", {"steps": 100, "keep": 2, "newer": 7})
+    assert finished_as(tmp_path / "run", {"steps": 100, "keep": 3}) is None
+    (tmp_path / "run" / "finished.json").write_text('{"asked": 3}')
+    with pytest.raises(QohortError, match=r"finished\.json is damaged"):
+        finished_as(tmp_path / "run", {"steps": 100})
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
@@ -140,7 +160,6 @@ def test_a_process_killed_before_it_wrote_anything_does_no_harm(tmp_path):
     (tmp_path / "run" / ".lock").touch()
     (tmp_path / "run" / ".config.json.writing").write_text('{"na')
     with take(tmp_path / "run") as run:
-        assert not run.resumed
         assert read_config(run.path) == CONFIG
 
 
@@ -159,10 +178,11 @@ def test_a_damaged_environment_stops_nothing(tmp_path):
 
 
 HOLDER = """
-import sys
+import json, sys
 from pathlib import Path
 from qohort.training.run_folder import RunFolder
-run = RunFolder.open(Path(sys.argv[1]), {"name": "qmix"}, fresh=False)
+run = RunFolder.open(Path(sys.argv[1]), json.loads(sys.argv[2]), fresh=False)
+run.begin()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -172,7 +192,10 @@ sys.stdin.read()
 def holder(tmp_path):
     """Another process with the folder `run`."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(tmp_path / "run"), json.dumps(CONFIG)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -182,19 +205,19 @@ def holder(tmp_path):
 
 def test_a_second_process_is_told_who_holds_the_folder(tmp_path, holder):
     with pytest.raises(QohortError, match=rf"is in use by process {holder.pid} on {os.uname().nodename}\. Wait"):
-        take(tmp_path / "run", {"name": "qmix"})
+        take(tmp_path / "run")
     with pytest.raises(QohortError, match=f"process {holder.pid}"):  # being refused did not erase the name
-        take(tmp_path / "run", {"name": "qmix"})
-    with take(tmp_path / "run", {"name": "qmix"}, fresh=True) as beside:
+        take(tmp_path / "run")
+    with take(tmp_path / "run", fresh=True) as beside:
         assert beside.path == tmp_path / "run-2"
-    assert read_config(tmp_path / "run") == {"name": "qmix"}  # looking needs no lock
+    assert read_config(tmp_path / "run") == CONFIG  # looking needs no lock
 
 
 def test_a_killed_process_lets_go(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with take(tmp_path / "run", {"name": "qmix"}) as run:
-        assert run.resumed
+    with take(tmp_path / "run") as run:
+        assert len(processes(run.path)) == 2
 
 
 def test_the_same_process_cannot_take_a_folder_twice(tmp_path):
@@ -250,7 +273,8 @@ def test_the_threads_are_those_that_there_are():
 
 
 def test_a_run_records_the_version_of_its_world(tmp_path):
-    RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version="battle-v3").close()
+    with RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version="battle-v3") as run:
+        run.begin()
     take(tmp_path / "other").close()
     assert processes(tmp_path / "run")[-1]["world_version"] == "battle-v3"
     assert processes(tmp_path / "other")[-1]["world_version"] is None
@@ -259,6 +283,7 @@ def test_a_run_records_the_version_of_its_world(tmp_path):
 def test_a_run_that_goes_on_by_other_rules_is_told_so(tmp_path):
     def opened(version: str | None) -> list[str]:
         with RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version=version) as run:
+            run.begin()
             return run.notes
 
     assert opened(None) == []
@@ -266,13 +291,9 @@ def test_a_run_that_goes_on_by_other_rules_is_told_so(tmp_path):
     (note,) = opened("battle-v4")
     assert note.startswith("This run was trained in battle-v3, and the world is battle-v4: it goes on by other rules.")
     with RunFolder.open(tmp_path / "run", CONFIG, fresh=False, world_version="battle-v4") as run:
-        run.finish({})
-        run.reopen()
-    assert [process["world_version"] for process in processes(tmp_path / "run")] == [
-        None,
-        "battle-v3",
-        *["battle-v4"] * 3,
-    ]
+        run.begin()
+    versions = [process["world_version"] for process in processes(tmp_path / "run")]
+    assert versions == [None, "battle-v3", "battle-v4", "battle-v4"]
 
 
 def test_the_revision_is_that_of_the_package_wherever_a_run_is_started(tmp_path, monkeypatch):
