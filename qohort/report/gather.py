@@ -21,7 +21,7 @@ from qohort.errors import QohortError
 from qohort.study.manifest import MANIFEST
 from qohort.training import disk
 from qohort.training.records import METRICS, TIMING, running_clock
-from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, clean, read_config
+from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, clean, is_ours, read_config
 from qohort.training.seeds import seed_folder, seeds_in
 from qohort.training.session import ABSOLUTE_FILE
 
@@ -117,15 +117,10 @@ def _run_folders(root: Path, leave_out: set[Path]) -> list[Path]:
         below[:] = sorted(
             name for name in below if not name.startswith(".") and (Path(place) / name).resolve() not in leave_out
         )
-        if CONFIG in files and _is_ours(Path(place)):
+        if CONFIG in files and is_ours(Path(place)):
             found.append(Path(place))
             below.clear()
     return found
-
-
-def _is_ours(folder: Path) -> bool:
-    """Other programs call their settings config.json too."""
-    return {"name", "world", "algorithm", "run"} <= set(read_config(folder))
 
 
 def _read_run(folder: Path, root: Path) -> RunRecord:

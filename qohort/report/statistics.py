@@ -182,8 +182,12 @@ def curve_band(
 
 
 def first_reach(positions: Shaped[np.ndarray, " P"], values: Float[np.ndarray, " P"], threshold: float) -> float:
-    """Where a curve is at or above a threshold for the first time; infinite if it never is."""
-    reached = np.flatnonzero(values >= threshold)
+    """Where a curve is at or above a threshold for the first time; infinite if it never is.
+
+    Means that older versions wrote are rounded to single precision: half a unit of that is not missed.
+    """
+    slack = float(np.spacing(np.float32(abs(threshold)))) / 2
+    reached = np.flatnonzero(values >= threshold - slack)
     return float(positions[reached[0]]) if len(reached) else np.inf
 
 

@@ -40,8 +40,10 @@ class Display:
         """A line that stays."""
         self.console.print(sentence, soft_wrap=True, markup=False)
 
-    def update(self, name: str, *, step: int, total: int, figures: Mapping[str, float]) -> None:
-        """Move a bar; print a line now and then where there is none."""
+    def update(
+        self, name: str, *, step: int, total: int, figures: Mapping[str, float], left: float | None = None
+    ) -> None:
+        """Move a bar; where there is none, print a line now and then; `left` is in seconds."""
         self._figures = {**self._figures, **figures}
         text = "  ".join(f"{label} {value:,.4g}" for label, value in self._figures.items())
         if self._live:
@@ -50,9 +52,8 @@ class Display:
         now = time.monotonic()
         if now - self._last_line >= LINE_EVERY:
             self._last_line = now
-            rate = figures.get("steps/s")
-            left = f"  {(total - step) / rate:,.0f} s left" if rate else ""
-            self.say(f"{name}: {step:,}/{total:,} steps  {text}{left}")
+            rest = "" if left is None else f"  {left:,.0f} s left"
+            self.say(f"{name}: {step:,}/{total:,} steps  {text}{rest}")
 
     def evaluated(self, name: str, *, step: int, scores: Mapping[str, float]) -> None:
         """The newest evaluation: shown beside the bar, or as a line."""

@@ -105,18 +105,27 @@ def check_lengths(folder: Path, positions: Mapping[str, int]) -> None:
 
 def last_step(folder: Path, positions: Mapping[str, int] | None = None) -> int:
     """The step of the last metrics that a checkpoint's positions keep; -1 if there are none."""
-    position = (positions or {}).get(METRICS, 0)
+    lines = kept_lines(folder / METRICS, positions or {})
+    return lines[-1]["step"] if lines else -1
+
+
+def kept_lines(path: Path, positions: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What a checkpoint's positions keep of a file of lines."""
+    position = positions.get(path.name, 0)
     if not position:
-        return -1
-    with disk.explained(folder, "read the metric files in"):
-        _check(folder / METRICS, position)
-        with (folder / METRICS).open("rb") as file:
-            *_, last = file.read(position).splitlines()
-    return json.loads(last)["step"]
+        return []
+    with disk.explained(path, "read"):
+        _check(path, position)
+        with path.open("rb") as file:
+            return [json.loads(line) for line in file.read(position).splitlines()]
 
 
 def running_clock(seconds: Sequence[float]) -> list[float]:
-    """The clock of a run over all its processes: each counts from 0, so where the count falls another one went on."""
+    """The clock of a run over all its processes.
+
+    It is counted on from process to process. Those of older versions each counted from 0: where the count falls,
+    another one went on.
+    """
     before, latest, clock = 0.0, 0.0, []
     for now in seconds:
         if now < latest:

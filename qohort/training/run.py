@@ -1,5 +1,6 @@
 """How a run goes: its length, seeds, evaluations and files. What is learned is the algorithm's business."""
 
+import contextlib
 import dataclasses
 import pathlib
 from typing import Any
@@ -42,7 +43,8 @@ class Run:
     chunk: int = 50
     """Steps that every environment makes between two turns of learning."""
     eval_every: int | None = None
-    """Environment steps between two evaluations; 10,000 if not given, or all steps if they are fewer."""
+    """Environment steps between two evaluations; if not given, 10,000, or all steps if they are fewer; a run that goes
+    on keeps what it had."""
     eval_episodes: int = 32
     """Greedy episodes of one evaluation."""
     absolute_factor: int = 10
@@ -115,6 +117,28 @@ def grid_of(run: Run, environments: int) -> Grid:
     log_every = run.log_every or _largest_divisor(eval_every // chunk, 10) * chunk
     _check_multiple("--log-every", log_every, chunk, what)
     return Grid(chunk=chunk, steps=run.steps, eval_every=eval_every, log_every=log_every)
+
+
+def going_on(run: Run, before: Run, environments: int) -> tuple[Run, str]:
+    """A run that goes on is evaluated and logged as often as before, unless it says otherwise or that does not fit.
+
+    Returns:
+        The run, with the intervals that it had if it would get others now, and a sentence if it cannot keep them.
+    """
+    if run.eval_every is not None or run.chunk != before.chunk:
+        return run, ""
+    had = grid_of(before, environments)
+    if run.steps % had.eval_every:
+        now = grid_of(run, environments)
+        return run, (
+            f"So far this run was evaluated every {had.eval_every:,} steps, of which {run.steps:,} are not a whole "
+            f"number: from here on it is evaluated every {now.eval_every:,}, unless --eval-every says otherwise."
+        )
+    kept = dataclasses.replace(run, eval_every=had.eval_every, log_every=run.log_every or had.log_every)
+    with contextlib.suppress(QohortError):
+        if grid_of(run, environments) == grid_of(kept, environments):
+            return run, ""
+    return kept, ""
 
 
 def _default_interval(steps: int, chunk: int) -> int:

@@ -23,7 +23,10 @@ from qohort.training import disk, provenance, settings
 from qohort.training.known import CONFIG_CLASSES
 
 CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
+_PARTS = {"name", "world", "algorithm", "run"}
+"""What every configuration says."""
 _OPEN = "use the run folder"
+_NAMES = "Run folders are named runs/WORLD/ALGORITHM-HASH."
 
 
 class RunFolder:
@@ -121,8 +124,15 @@ def latest(path: Path) -> Path:
 def read_config(path: Path) -> dict[str, Any]:
     """The configuration of a run folder, which may be in use; settings newer than it are at their defaults."""
     if not (path / CONFIG).is_file():
-        raise QohortError(f"{path} is not a run folder: there is no {CONFIG} in it.")
+        raise QohortError(f"{path} is not a run folder: there is no {CONFIG} in it. {_NAMES}")
+    if not is_ours(path):
+        raise QohortError(f"{path} is not a run folder: its {CONFIG} is not one of Qohort's. {_NAMES}")
     return settings.completed(_read(path / CONFIG), CONFIG_CLASSES)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether the configuration in a folder is that of a run: other programs call their settings so too."""
+    return _read(path / CONFIG).keys() >= _PARTS
 
 
 def read_finished(path: Path) -> dict[str, Any] | None:

@@ -13,15 +13,17 @@ from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs import AbstractEnv, make
 from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
+from qohort.errors import QohortError
 from qohort.replay.memory import check_memory
 from qohort.training.interrupt import Interrupt
+from qohort.training.known import CONFIG_CLASSES
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
-from qohort.training.run import MAY_CHANGE, Grid, Run, asked_of, grid_of
-from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_finished
+from qohort.training.run import MAY_CHANGE, Grid, Run, asked_of, going_on, grid_of
+from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_config, read_finished
 from qohort.training.seeds import Group, groups_for, groups_in, is_stacked, named, seeds_in
 from qohort.training.session import Interrupted, Session, Setting, absolute_of, check_going_on
-from qohort.training.settings import KIND, config_hash, config_to_dict
+from qohort.training.settings import KIND, config_from_dict, config_hash, config_to_dict
 
 CHANGEABLE = frozenset({*MAY_CHANGE, "source"})
 """What a run may have otherwise when it goes on."""
@@ -63,11 +65,10 @@ def train(
     job = _job(algorithm, world, run or Run(), name=name, source=source)
     with contextlib.ExitStack() as stack:
         display = stack.enter_context(display or Display())
-        path = _path_of(job.config, job.run)
-        _say_memory(job, path, display)
+        _say_memory(job, display)
         version = job.env.spec.version
         folder = stack.enter_context(
-            RunFolder.open(path, job.config, fresh=job.run.fresh, may_change=CHANGEABLE, world_version=version)
+            RunFolder.open(job.path, job.config, fresh=job.run.fresh, may_change=CHANGEABLE, world_version=version)
         )
         done = finished_as(folder.path, job.asked)
         if done is not None:
@@ -93,6 +94,9 @@ class _Job:
     grid: Grid
     config: dict[str, Any]
     """What `config.json` says."""
+    path: Path
+    note: str
+    """A sentence if it is evaluated otherwise than so far."""
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -108,7 +112,6 @@ def _job(algorithm: AbstractAlgorithm, world: str | AbstractEnv, run: Run, *, na
     env = make(world) if isinstance(world, str) else world
     if not (isinstance(world, str) and base(world) in BUILT_IN):  # those are checked by the tests
         check_form(env)
-    grid = grid_of(run, algorithm.environments)
     algorithm.check(env.spec)
     algorithm.feed.check_chunk(run.chunk)
     config = {
@@ -118,12 +121,24 @@ def _job(algorithm: AbstractAlgorithm, world: str | AbstractEnv, run: Run, *, na
         "algorithm": config_to_dict(algorithm),
         "run": config_to_dict(run),
     }
-    return _Job(algorithm, env, run, grid, config)
+    path, note = _path_of(config, run), ""
+    before = None if run.fresh else _before(path)
+    if before is not None:
+        run, note = going_on(run, before, algorithm.environments)
+    config["run"] = config_to_dict(run)
+    return _Job(algorithm, env, run, grid_of(run, algorithm.environments), config, path, note)
 
 
-def _say_memory(job: _Job, path: Path, display: Display) -> None:
+def _before(path: Path) -> Run | None:
+    """How the run in a folder went so far; None if there is none, or none that can be read."""
+    with contextlib.suppress(QohortError):
+        return config_from_dict(read_config(path)["run"], CONFIG_CLASSES)
+    return None
+
+
+def _say_memory(job: _Job, display: Display) -> None:
     """What the replay needs, or a refusal."""
-    groups = _groups(job, begun=[] if job.run.fresh else groups_in(path))
+    groups = _groups(job, begun=[] if job.run.fresh else groups_in(job.path))
     environments, copies = job.algorithm.environments, max(map(len, groups))
     display.say(check_memory(job.env, job.algorithm.feed, environments=environments, copies=copies))
 
@@ -138,7 +153,8 @@ def _train_groups(job: _Job, folder: RunFolder, display: Display) -> Trained:
     done = read_finished(place)
     check_going_on(place, open_groups, steps=steps, judged=done["asked"]["seeds"] if done else ())
     folder.begin()
-    for sentence in (*folder.notes, f"Run folder: {place}", *_surprises(groups, job.seeds, seeds_in(place))):
+    surprises = _surprises(groups, job.seeds, seeds_in(place))
+    for sentence in filter(None, (*folder.notes, job.note, f"Run folder: {place}", *surprises)):
         display.say(sentence)
     absolute: dict[int, dict[str, float]] = {}
     with Interrupt() as stop:
@@ -201,7 +217,7 @@ def _surprises(groups: Sequence[Group], asked: Sequence[int], there: Sequence[in
 def _path_of(config: dict[str, Any], run: Run) -> Path:
     """The folder that was named, or the one that these settings have; the newest of those."""
     if run.folder:
-        return Path(run.folder)
+        return Path(run.folder).expanduser()
     digest = config_hash(config, may_change=CHANGEABLE)
-    usual = default_path(Path(run.root), world=config["world"], algorithm=config["name"], digest=digest)
+    usual = default_path(Path(run.root).expanduser(), world=config["world"], algorithm=config["name"], digest=digest)
     return usual if run.fresh else latest(usual)

@@ -201,6 +201,15 @@ def test_the_first_evaluation_at_or_above_counts():
     assert statistics.first_reach(steps, values, 0.51) == np.inf
 
 
+def test_a_mean_that_was_rounded_to_single_precision_reaches_what_it_is():
+    """19 of 20 won was written as 0.949999988079071; 18 of 20, and a value truly below, are still below."""
+    steps = np.array([0, 10])
+    won = np.array([0.9, float(np.mean(np.arange(20, dtype=np.float32) > 0, dtype=np.float32))])
+    assert won[1] < 0.95
+    assert statistics.first_reach(steps, won, 0.95) == 10.0
+    assert statistics.first_reach(steps, won - 1e-7, 0.95) == np.inf
+
+
 @pytest.mark.parametrize(
     ("times", "median"),
     [

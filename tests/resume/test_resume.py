@@ -1,18 +1,26 @@
 """A run that was stopped, however it was stopped, ends as one that was not: bit for bit."""
 
 import dataclasses
+import errno
+import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from qohort.errors import QohortError
-from qohort.training import checkpoint
+from qohort.training import checkpoint, disk, session
+from qohort.training.evaluation import evaluation_key
+from qohort.training.progress import Display
 from tests.resume.killed import FATAL, STEPS
 from tests.resume.runs import ALGORITHMS, go, heard, left, listening
 
@@ -240,6 +248,137 @@ def test_a_run_that_an_older_version_finished_stays_finished(tmp_path):
     go("qmix", folder, steps=200, display=display)
     assert "is finished" in heard(display)
     assert everything(folder) == before
+
+
+def clock(folder: Path, seed: int = 0) -> list[float]:
+    return [json.loads(line)["seconds"] for line in (folder / f"seed-{seed}" / "timing.jsonl").read_text().splitlines()]
+
+
+def age(folder: Path) -> None:
+    """Make the newest checkpoint one of a version that wrote neither the clock nor the number of evaluations."""
+    newest = checkpoint.paths(folder / "seed-0" / "checkpoints")[0] / "manifest.json"
+    manifest = json.loads(newest.read_text())
+    del manifest["crc32"], manifest["counters"]["clock"], manifest["counters"]["evaluations"]
+    newest.write_text(json.dumps({"crc32": checkpoint._crc(manifest), **manifest}))
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_the_clock_goes_on_from_process_to_process(older, tmp_path, monkeypatch):
+    """A second process that lasts longer to its first line than the one before did altogether is no exception."""
+    folder, now = tmp_path / "run", [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(Display, "update", lambda *_, **__: now.append(now.pop() + 1.0))
+    go("qmix", folder, steps=200)
+    assert clock(folder) == [2.0, 4.0]
+    now[0] = 1000.0
+    if older:
+        age(folder)
+    go("qmix", folder, steps=400, log_every=200)
+    spent = 4.0 if older else 5.0  # a chunk of one second came after the last line
+    assert clock(folder) == [2.0, 4.0, spent, spent + 5.0]
+
+
+def test_a_checkpoint_does_not_slow_the_clock_down(tmp_path, monkeypatch):
+    now = [0.0]
+
+    def lasting(seconds: float, function: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*arguments: Any, **settings: Any) -> Any:
+            now[0] += seconds
+            return function(*arguments, **settings)
+
+        return slow
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(session, "by_seed", lasting(1.0, session.by_seed))  # once in every chunk
+    monkeypatch.setattr(checkpoint, "save", lasting(100.0, checkpoint.save))
+    go("qmix", tmp_path / "run", steps=200)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "seed-0" / "timing.jsonl").read_text().splitlines()]
+    assert [line["steps_per_second"] for line in lines] == [40.0, 40.0]
+
+
+def evaluations(folder: Path) -> list[list[float]]:
+    lines = [json.loads(line) for line in (folder / "seed-0" / "metrics.jsonl").read_text().splitlines()]
+    return [line["episodes/return"] for line in lines if "episodes/return" in line]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_no_stream_of_evaluations_comes_twice(older, tmp_path, monkeypatch):
+    met: list[int] = []
+    monkeypatch.setattr(session, "evaluation_key", lambda seed, index: met.append(index) or evaluation_key(seed, index))
+    go("qmix", tmp_path / "run", steps=400)
+    assert met == [0, 1, 2, session.ABSOLUTE_STREAM, session.ABSOLUTE_STREAM + 1]
+    met.clear()
+    if older:
+        age(tmp_path / "run")
+    go("qmix", tmp_path / "run", steps=800, eval_every=400)
+    assert met[0] == 3
+
+
+def test_a_run_that_goes_on_keeps_its_intervals(tmp_path):
+    """Of 80 steps every 80 are evaluated; of 160 from the start it would be every 160."""
+    folder, usual = tmp_path / "run", {"eval_every": None, "log_every": None}
+    go("qmix", folder, steps=80, **usual)
+    go("qmix", folder, steps=160, **usual)
+    assert len(evaluations(folder)) == 3
+    display = listening()
+    go("qmix", folder, steps=160, display=display, **usual)
+    assert "is finished" in heard(display)
+    display = listening()
+    go("qmix", folder, steps=200, display=display, **usual)
+    assert "So far this run was evaluated every 80 steps, of which 200 are not a whole number" in heard(display)
+    assert len(evaluations(folder)) == 4
+
+
+def test_means_are_as_precise_as_their_episodes():
+    won = (np.arange(20) > 0).astype(np.float32)
+    assert session._scores_line({"won": won})["eval/win_rate"] == 0.95
+
+
+def test_a_disk_that_is_full_at_the_last_moment(tmp_path, monkeypatch):
+    replace = disk.replace_json
+
+    def refuse(path: Path, content: object) -> None:
+        if path.name == "absolute.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(path, content)
+
+    monkeypatch.setattr(disk, "replace_json", refuse)
+    with pytest.raises(QohortError, match=r"Cannot write .*absolute\.json: the disk or your quota is full"):
+        go("qmix", tmp_path / "run", steps=200)
+    monkeypatch.undo()
+    assert go("qmix", tmp_path / "run", steps=200).finished
+
+
+def test_a_file_where_the_seed_s_folder_belongs(tmp_path):
+    go("qmix", tmp_path / "run", steps=200)
+    shutil.rmtree(tmp_path / "run" / "seed-0")
+    (tmp_path / "run" / "finished.json").unlink()
+    (tmp_path / "run" / "seed-0").touch()
+    with pytest.raises(QohortError, match="a file is in the place where a folder is needed"):
+        go("qmix", tmp_path / "run", steps=200)
+
+
+def test_time_left_is_of_all_seeds_that_train_together(tmp_path):
+    told: list[tuple[int, float, float]] = []
+
+    class Noting(Display):
+        def update(self, name, *, step, total, figures, left=None):
+            if left is not None:
+                told.append((total - step, figures["steps/s"], left))
+
+    go("qmix", tmp_path / "run", steps=200, seeds=3, together=True, display=Noting(Console(file=io.StringIO())))
+    assert told
+    assert [left for *_, left in told] == pytest.approx([3 * rest / rate for rest, rate, _ in told])
+
+
+def test_home_is_found_however_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    usual = {"steps": 200, "root": "~/runs"}
+    first = go("qmix", None, **usual).folder
+    assert first.is_relative_to(tmp_path / "runs")
+    assert go("qmix", None, fresh=True, **usual).folder == first.with_name(f"{first.name}-2")
+    assert go("qmix", None, **usual).folder == first.with_name(f"{first.name}-2")
+    assert go("qmix", Path("~/runs/mine"), steps=200).folder == tmp_path / "runs" / "mine"
 
 
 def test_a_checkpoint_of_another_configuration(tmp_path):

@@ -88,7 +88,7 @@ def test_nothing_is_compiled_after_the_first_chunk(tmp_path, caplog):
     chunks: list[int] = []
 
     class Watch(Display):
-        def update(self, name, *, step, total, figures):
+        def update(self, name, *, step, total, figures, left=None):
             chunks.append(len([record for record in caplog.records if "Finished XLA" in record.getMessage()]))
 
     with jax.log_compiles():
