@@ -31,6 +31,9 @@ _LOCKS = Path("/proc/locks")
 
 State = Literal["finished", "running", "stopped"]
 
+Studies = Mapping[Path, Mapping[str, str]]
+"""The cells' names by their folders, of every study."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Speed:
@@ -102,7 +105,8 @@ def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
         if not root.is_dir():
             raise QohortError(f"{root} is not a folder. Give the folder that holds the runs, such as `runs`.")
         folders = sorted(_run_folders(root, {path.resolve() for path in leave_out}))
-        records = [_read_run(folder, root) for folder in folders]
+        studies = _studies(folders, root)
+        records = [_read_run(folder, studies) for folder in folders]
     if not records:
         raise QohortError(
             f"There are no runs below {root}: no folder has a {CONFIG} of Qohort's. `qohort train` makes them in "
@@ -123,7 +127,7 @@ def _run_folders(root: Path, leave_out: set[Path]) -> list[Path]:
     return found
 
 
-def _read_run(folder: Path, root: Path) -> RunRecord:
+def _read_run(folder: Path, studies: Studies) -> RunRecord:
     config = read_config(folder)
     run = config["run"]
     planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
@@ -135,7 +139,7 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
     ]
     return RunRecord(
         folder=folder,
-        name=_name(folder, root, str(config["name"])),
+        name=_name(folder, studies, str(config["name"])),
         world=str(config["world"]),
         config=config,
         planned=planned,
@@ -147,14 +151,33 @@ def _read_run(folder: Path, root: Path) -> RunRecord:
     )
 
 
-def _name(folder: Path, root: Path, name: str) -> str:
-    """In a study the folder's name, which tells its options; elsewhere that ends with a hash or was chosen freely."""
-    above = [place for place in folder.parents if place == root or root in place.parents]
-    if not any((place / MANIFEST).is_file() for place in above):
+def _studies(folders: Sequence[Path], root: Path) -> Studies:
+    """The studies at or below a folder that the runs belong to."""
+    above = {place for folder in folders for place in folder.parents if place == root or root in place.parents}
+    return {place: _cells(place) for place in above if (place / MANIFEST).is_file()}
+
+
+def _cells(study: Path) -> dict[str, str]:
+    """The cells of a study by their folders; none where its file cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        cells = json.loads((study / MANIFEST).read_bytes())["cells"]
+        return {str(cell["folder"]): str(cell["name"]) for cell in cells}
+    return {}
+
+
+def _name(folder: Path, studies: Studies, name: str) -> str:
+    """In a study the cell's, which tells its options; elsewhere the folder's ends with a hash or was chosen freely."""
+    study = next((place for place in folder.parents if place in studies), None)
+    if study is None:
         return name
-    shown = re.sub(r"-\d+$", "", folder.name)  # a fresh run beside an older one
-    hashed = re.fullmatch(r"(.+)-[0-9a-f]{8}", shown)
-    return name if hashed and hashed[1] == clean(name) else shown
+    cells, place = studies[study], folder.relative_to(study).as_posix()
+    if place in cells:
+        return cells[place].rpartition("/")[2]
+    hashed = re.fullmatch(r"(.+)-[0-9a-f]{8}(-\d+)?", folder.name)
+    if hashed and hashed[1] == clean(name):
+        return name
+    first = re.sub(r"-\d+$", "", place)  # of a cell that has a newer folder beside this one
+    return (first if first in cells.values() else place).rpartition("/")[2]
 
 
 def without_runs(root: Path) -> list[str]:

@@ -5,10 +5,11 @@ failed went wrong.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from qohort.errors import QohortError
 from qohort.study.cells import Cell, refused
 from qohort.study.grid import Grid, as_data
 from qohort.training import disk
-from qohort.training.run_folder import CONFIG, finished_as, latest, read_config, read_finished
+from qohort.training.run_folder import CONFIG, finished_as, read_config, read_finished
 from qohort.training.run_folder import LOCK as RUN_LOCK
 
 MANIFEST, LOCK, LOGS = "study.json", ".study.lock", "logs"
@@ -44,7 +45,11 @@ class Manifest:
         self.cells = {cell.name: cell for cell in cells}
         before = _records(root)
         self._grids = [as_data(grid) for grid in grids]
-        self.records = {cell.name: _record(cell, root, before.get(cell.name, {}), fresh=fresh) for cell in cells}
+        names = self.cells.keys() | before.keys()
+        self.records: dict[str, dict[str, Any]] = {}
+        for cell in cells:
+            folder = _folder(cell, root, before, others=names - {cell.name}, fresh=fresh)
+            self.records[cell.name] = _record(cell, folder, root, before.get(cell.name, {}))
         folders = {record["folder"] for record in self.records.values()}
         self.outside = [folder for folder in run_folders(root) if folder not in folders]
         """Run folders that are there and not in the grid."""
@@ -161,8 +166,7 @@ def _records(root: Path) -> dict[str, dict[str, Any]]:
     return {record["name"]: record for record in read_manifest(root)["cells"]}
 
 
-def _record(cell: Cell, root: Path, before: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
-    folder = _folder(cell, root, fresh=fresh)
+def _record(cell: Cell, folder: Path, root: Path, before: Mapping[str, Any]) -> dict[str, Any]:
     begun = (folder / CONFIG).exists()
     path = folder.relative_to(root).as_posix()
     same = before.get("folder") == path
@@ -193,10 +197,14 @@ def _record(cell: Cell, root: Path, before: Mapping[str, Any], *, fresh: bool) -
     }
 
 
-def _folder(cell: Cell, root: Path, *, fresh: bool) -> Path:
-    """The newest folder of a cell, or one beside it for other settings."""
-    usual = root / cell.name
-    folder = latest(usual)
+def _folder(
+    cell: Cell, root: Path, before: Mapping[str, Mapping[str, Any]], *, others: Collection[str], fresh: bool
+) -> Path:
+    """The folder that a cell has, or its newest one, or one beside it for other settings.
+
+    `NAME-2` is the second folder of a cell only where no other cell has that name.
+    """
+    folder = root / _known_folder(cell, root, before, others)
     if not (folder / CONFIG).exists():
         return folder
     changes = refused(read_config(folder), cell) or _shorter(cell, folder)
@@ -207,10 +215,21 @@ def _folder(cell: Cell, root: Path, *, fresh: bool) -> Path:
             f"{folder} holds this cell with other settings: {changes}. Give the settings that it was started with, "
             "choose another folder for the study, or add --fresh, which starts such cells anew beside the old ones."
         )
-    number = 2
-    while (beside := usual.with_name(f"{usual.name}-{number}")).exists():
-        number += 1
-    return beside
+    return next(beside for name in _besides(cell.name, others) if not (beside := root / name).exists())
+
+
+def _known_folder(cell: Cell, root: Path, before: Mapping[str, Mapping[str, Any]], others: Collection[str]) -> str:
+    """The one that `study.json` names; if it does not know the cell, the newest that is there."""
+    known = before[cell.name]["folder"] if cell.name in before else None
+    if known is not None and known not in others:
+        return known
+    there = itertools.takewhile(lambda name: (root / name).is_dir(), _besides(cell.name, others))
+    return [cell.name, *there][-1]
+
+
+def _besides(name: str, others: Collection[str]) -> Iterator[str]:
+    """`NAME-2`, `NAME-3` and so on, without those that are other cells."""
+    return (beside for number in itertools.count(2) if (beside := f"{name}-{number}") not in others)
 
 
 def _shorter(cell: Cell, folder: Path) -> str:

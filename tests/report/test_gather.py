@@ -308,3 +308,20 @@ def test_in_a_study_the_folder_is_the_label(tmp_path):
     assert sorted(labels(tmp_path)) == sorted(f"{name} on battle/3m" for name in mixers)
     assert told(tmp_path) == []
     assert without_runs(tmp_path) == ["The study has cells that have not begun: battle/3m/iql."]
+
+
+def test_names_of_cells_keep_their_numbers(tmp_path):
+    """A number at the end is cut off only where a cell has a newer folder, and this is an older one of it."""
+    names = {"a/vdn-rate=1e-05": "a/vdn-rate=1e-05", "a/vdn-heads-4": "a/vdn-heads-4", "a/iql-3": "a/iql"}
+    cells = [{"name": name, "folder": folder} for folder, name in names.items()]
+    for folder in (*names, "a/iql-2", "a/iql", "a/other-2", "a/vdn-0a1b2c3d-2"):
+        write_run(tmp_path / folder, WHOLE, name="vdn")
+    (tmp_path / "study.json").write_text(json.dumps({"cells": cells}))
+    found = {record.folder.name: record.name for record in gather(tmp_path)}
+    assert found == {
+        "vdn-rate=1e-05": "vdn-rate=1e-05",
+        "vdn-heads-4": "vdn-heads-4",
+        **{"iql": "iql", "iql-2": "iql", "iql-3": "iql"},
+        "other-2": "other-2",
+        "vdn-0a1b2c3d-2": "vdn",
+    }

@@ -134,6 +134,22 @@ def test_other_settings_are_refused_or_begin_beside(settings, sentence, tmp_path
         assert manifest(tmp_path, new, fresh=fresh).records["games/two-step/iql"]["folder"] == "games/two-step/iql-2"
 
 
+def test_a_name_that_ends_with_a_number_is_no_second_folder_of_another_cell(tmp_path):
+    """`wide-2` is a label here; where `wide` is begun anew, its second folder is the next number that is free."""
+    wide = tiny("iql", label="wide", options={"algorithm.gamma": 0.5})
+    both = (wide, tiny("iql", label="wide-2", steps=100))
+    for _ in range(2):
+        made = manifest(tmp_path, *both)
+        assert [record["folder"] for name, record in made.records.items()] == list(made.records)
+        for cell in made.cells.values():
+            begin(cell, tmp_path)
+    other = tiny("iql", label="wide", options={"algorithm.gamma": 0.6})
+    made = manifest(tmp_path, other, both[1], fresh=True)
+    assert [record["folder"].rpartition("/")[2] for record in made.records.values()] == ["iql-wide-3", "iql-wide-2"]
+    alone = manifest(tmp_path, other)  # `study.json` knows its folder, although the other cell is not asked for
+    assert [record["folder"].rpartition("/")[2] for record in alone.records.values()] == ["iql-wide-3"]
+
+
 def test_logging_and_evaluation_may_change(tmp_path):
     begin(resolve([tiny("iql")])[0][0], tmp_path)
     made = manifest(tmp_path, tiny("iql", options={"eval-episodes": 8, "checkpoint-every": 5, "keep": 3}))
