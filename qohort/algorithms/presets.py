@@ -31,17 +31,19 @@ def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
 
 
 def paper_qplex(mixer: AbstractMixerConfig, world: str) -> Preset:
-    """QPLEX's own protocol: its StarCraft runs make two updates per episode, with fewer and smaller kernels."""
+    """QPLEX's own protocol: two updates per episode and fewer kernels on StarCraft, full exploration in games."""
     assert isinstance(mixer, QPLEX | QPLEXQatten)
-    battle = world.startswith("battle/")
+    battle, game = world.startswith("battle/"), world.startswith("games/")
     if battle:
         mixer = dataclasses.replace(mixer, importance=Importance(kernels=4, layers=1))
+    epsilon = LinearSchedule(start=1.0, end=1.0, steps=0) if game else ValueDecomposition().epsilon
     return Preset(
-        algorithm=ValueDecomposition(mixer=mixer, updates=2 if battle else 1),
+        algorithm=ValueDecomposition(mixer=mixer, updates=2 if battle else 1, epsilon=epsilon),
         source="The QPLEX authors' release (Wang et al. 2021): the PyMARL protocol; on StarCraft qplex_qatten_sc2.yaml "
         "and qplex_sc2.yaml with two updates per episode (num_circle 2, target copy every 200 updates), 4 kernels of "
-        "one layer; elsewhere qplex.yaml, 10 kernels of three. Their 100 episodes before the first update are 32 here.",
-        run={"steps": 2_050_000},
+        "one layer; elsewhere qplex.yaml, 10 kernels of three, and for games of matrices ε = 1 throughout 210,000 "
+        "steps. Their 100 episodes before the first update are 32 here.",
+        run={"steps": 210_000 if game else 2_050_000},
     )
 
 
@@ -67,6 +69,19 @@ def pymarl2(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     )
 
 
+def pymarl2_iql(mixer: AbstractMixerConfig, world: str) -> Preset:
+    """PyMARL2's IQL, which its authors did not tune: one step, and the general rate and batch."""
+    general = pymarl2(mixer)
+    return general.but(
+        estimator="one-step",
+        optimiser=Optimiser(kind="adam", learning_rate=5e-4, eps=1e-8),
+        feed=Replayed(),
+        source="PyMARL2, iql.yaml and default.yaml: one-step targets, Adam 5e-4 and 32 episodes, none of them "
+        "fine-tuned; 8 environments, one update per 8 episodes, target copy every 200 episodes (25 updates), ε over "
+        "100,000 steps.",
+    )
+
+
 def pymarl2_qmix(mixer: AbstractMixerConfig, world: str) -> Preset:
     """PyMARL2's QMIX, whose settings differ on two maps; its other methods have the same ones everywhere."""
     general = pymarl2(mixer)
@@ -88,7 +103,8 @@ def two_step(mixer: AbstractMixerConfig, world: str = "") -> Preset:
             target_interval=100,
         ),
         source="Rashid et al. 2018, the two-step game: ε = 1 throughout, 500 episodes kept, 32 drawn, target copy "
-        "every 100 episodes, γ 0.99, RMSprop 5e-4, mixing width 8, feed-forward agents of 64 units.",
+        "every 100 episodes, γ 0.99, RMSprop 5e-4, mixing width 8, feed-forward agents of 64 units; for 20,000 steps, "
+        "twice as long as there.",
         run={"steps": 20_000},
     )
 

@@ -68,6 +68,8 @@ class QTRAN(AbstractQLearning):
     """The weight of L_opt."""
     lambda_nopt: float = 1.0
     """The weight of L_nopt; PyMARL has 0.1."""
+    nopt_over: Literal["choosing", "all"] = "choosing"
+    """Over which agents L_nopt of `alt` is a mean: those with more than one available action, or, as published, all."""
 
     def __post_init__(self) -> None:
         self.check_settings()
@@ -107,7 +109,8 @@ class QTRAN(AbstractQLearning):
             nopt_squared = jnp.minimum(gap, 0.0) ** 2
         else:
             joint = jax.lax.stop_gradient(per_row(params.critic.counterfactual, *inputs, window.actions))
-            nopt_squared = per_row(least_gaps_squared, utilities, window.actions, joint, value, seen.avail)
+            counted = (jnp.sum(seen.avail, axis=-1) > 1) | (self.nopt_over == "all")
+            nopt_squared = per_row(least_gaps_squared, utilities, window.actions, joint, value, (seen.avail, counted))
 
         td_loss, opt_loss, nopt_loss = (
             mean_of_valid(squared, window.valid, shares) for squared in (td_error**2, opt_error**2, nopt_squared)
@@ -166,22 +169,22 @@ def least_gaps_squared(
     actions: Int[Array, " N"],
     joint: Float[Array, "N A"],
     value: Float[Array, ""],
-    avail: Bool[Array, "N A"],
+    over: tuple[Bool[Array, "N A"], Bool[Array, " N"]],
 ) -> Float[Array, ""]:
-    """QTRAN-alt's L_nopt in one moment: the mean of ( min_a D(τ, a, u_−i) )² over the agents that have a choice.
+    """QTRAN-alt's L_nopt in one moment: the mean of ( min_a D(τ, a, u_−i) )² over agents.
 
     Args:
         utilities: of every action.
         actions: what was done, u.
         joint: Q(τ, a, u_−i) of each agent's actions a.
         value: V(τ).
-        avail: the actions over which the minimum runs.
+        over: the actions over which the minimum runs, and the agents over which the mean does.
     """
+    avail, counted = over
     chosen = pick(utilities, actions)
     gaps = (jnp.sum(chosen) - chosen)[:, None] + utilities - joint + value
     least = -jnp.max(mask_unavailable(-gaps, avail), axis=-1)
-    choosing = jnp.sum(avail, axis=-1) > 1
-    return jnp.sum(jnp.where(choosing, least, 0.0) ** 2) / jnp.maximum(jnp.sum(choosing), 1)
+    return jnp.sum(jnp.where(counted, least, 0.0) ** 2) / jnp.maximum(jnp.sum(counted), 1)
 
 
 def _features(team: AbstractTeam, spec: EnvSpec) -> int:
@@ -192,12 +195,13 @@ def _features(team: AbstractTeam, spec: EnvSpec) -> int:
 
 
 def _paper(algorithm: QTRAN, world: str) -> Preset:
+    protocol = PRESETS["paper"](VDN(), world)
     return under_protocol(
-        PRESETS["paper"](VDN(), world),
-        algorithm,
-        source="Son et al. 2019 for the losses (λ_opt = λ_nopt = 1) and the critic; for the rest the protocol of "
-        "PyMARL, with which the published results on SMAC were made: the paper's own settings are for feed-forward "
-        "agents in games without memory.",
+        protocol.but(double_q=False, source=protocol.source),
+        dataclasses.replace(algorithm, nopt_over="all"),
+        source="Son et al. 2019 for the losses (λ_opt = λ_nopt = 1, û' of the target network) and the critic; for the "
+        "rest the protocol of PyMARL, with which the published results on SMAC were made: the paper's own settings are "
+        "for feed-forward agents in games without memory.",
     )
 
 

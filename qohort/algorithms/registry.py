@@ -10,7 +10,7 @@ from qohort.algorithms.coma_presets import coma
 from qohort.algorithms.maac_presets import maac
 from qohort.algorithms.method import Method, Preset, fitting
 from qohort.algorithms.ppo_presets import PPO_METHODS
-from qohort.algorithms.presets import decomposition, paper_qplex, pymarl2_qmix, qatten_on
+from qohort.algorithms.presets import decomposition, paper_qplex, pymarl2_iql, pymarl2_qmix, qatten_on
 from qohort.algorithms.replay_free_presets import fast_independent, replay_free
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, Monotone, Qatten, Qlinear, QPLEXQatten
@@ -33,7 +33,9 @@ REPLAY_FREE: dict[str, AbstractMixerConfig] = {
 
 METHODS: dict[str, Method] = {
     "iql": decomposition(
-        Independent(), "independent Q-learning: every agent learns from the team's reward by itself (Tan 1993)"
+        Independent(),
+        "independent Q-learning: every agent learns from the team's reward by itself (Tan 1993)",
+        protocols={"pymarl2": pymarl2_iql},
     ),
     "vdn": decomposition(VDN(), "value decomposition networks: the sum of the utilities (Sunehag et al. 2018)"),
     "qmix": decomposition(

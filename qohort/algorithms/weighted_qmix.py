@@ -64,13 +64,15 @@ class WeightedQMIX(AbstractQLearning):
     """Which errors count fully: where the value is too low (`ow`), or where the action may be the best one (`cw`)."""
     alpha: float = 0.1
     """The weight of the other errors."""
+    mixer_scale: float = 1.0
+    """A factor on the monotone value's squared error."""
     central_scale: float = 1.0
     """A factor on the unrestricted value's squared error; PyMARL2 has 0.5."""
 
     def __post_init__(self) -> None:
         self.check_settings()
         share(alpha=self.alpha)
-        above(0, central_scale=self.central_scale)
+        above(0, mixer_scale=self.mixer_scale, central_scale=self.central_scale)
 
     def check(self, spec: EnvSpec) -> None:
         self.feed.frames_each(spec, self.environments)
@@ -121,7 +123,7 @@ class WeightedQMIX(AbstractQLearning):
         weights = jnp.where(full, 1.0, self.alpha)
 
         td_error, central_error = mixed.q_tot - targets, central.q_tot - targets
-        qmix_loss = mean_of_valid((weights * td_error**2)[..., 0], window.valid, shares)
+        qmix_loss = self.mixer_scale * mean_of_valid((weights * td_error**2)[..., 0], window.valid, shares)
         central_loss = self.central_scale * mean_of_valid(central_error[..., 0] ** 2, window.valid, shares)
         penalty = jnp.sum(mixed.regulariser * shares.penalty)
         looked = {

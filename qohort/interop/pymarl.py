@@ -142,6 +142,11 @@ def team_from_pymarl(agent: str | pathlib.Path | Arrays, spec: EnvSpec) -> Loade
     return LoadedTeam(algorithm, agent_from_pymarl(arrays, spec, config), spec, step=0)
 
 
+def dialect_of(arrays: Arrays) -> Dialect:
+    """Whose names a mixer's weights have. PyMARL2 has both: its QMIX with two layers has its own, its older one not."""
+    return _kind(arrays)[1]
+
+
 def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig | Central:
     """The settings of a mixer, as far as weights tell them; the others are given."""
     if not arrays:
@@ -158,7 +163,7 @@ def mixer_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> Abstrac
     """
     config = mixer_config_from_pymarl(arrays, spec, **settings)
     mixer: Any = config.build(spec, jax.random.key(0))
-    dialect: Dialect = _kind(arrays)[1] if arrays else "pymarl"
+    dialect = dialect_of(arrays) if arrays else "pymarl"
     if isinstance(mixer, QattenMixer):
         mixer = _with_widths(mixer, arrays, _QATTEN[dialect])
     return _filled(mixer, _used(mixer, arrays, dialect), dialect, spec)

@@ -91,7 +91,8 @@ class QlinearMixer(AbstractMixer):
             signed = jax.vmap(self.norm)(signed)
         if self.last is not None:
             signed = jax.nn.relu(signed) @ self.last.weight.T
-        weights = jnp.abs(signed[:, 0])
+        # |·| with the derivative 0 at 0, PyTorch's; an all-zero state of padding without a bias is there.
+        weights = signed[:, 0] * jnp.sign(signed[:, 0])
         zero = jnp.zeros((), chosen.dtype)
         value = zero if self.value is None else self.value(state)[0]
         return MixerOutput(

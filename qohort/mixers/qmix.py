@@ -9,18 +9,20 @@ learning*, ICML 2018, arXiv:1803.11485.
 W_1, b_1 and w_2 are linear in the state, or have one hidden layer (`hypernet_layers`); V has one.
 
 Controls of section 6.2: `state=False` is QMIX-NS, whose weights and biases are learned as they are;
-`linear=True` is QMIX-Lin, without the hidden layer: Q_tot = |w(s)|ᵀ Q + V(s).
+`linear=True` is QMIX-Lin, without the hidden layer: Q_tot = |w(s)|ᵀ Q + V(s). `sign="free"` leaves |·| out, the
+control of Hu et al. 2021 (PyMARL2) for what monotonicity is worth.
 
 *Differences from the paper*
 
 - The weights' hypernetworks are one linear layer in the paper; the default here is two, as in the settings
   published for SMAC (Samvelyan et al. 2019). `hypernet_layers=1` is the paper's.
-- `feed="observations"` and `norm` are not in the paper.
+- `feed="observations"`, `norm` and other signs than `abs` are not in the paper.
 - Where the paper says that QMIX represents every monotonic function, note that one hidden layer of ELUs, a
   convex unit, represents monotone tables that are also supermodular: not OR, for instance.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
 import equinox as eqx
@@ -41,6 +43,16 @@ from qohort.networks.hyper import (
 )
 from qohort.spec import EnvSpec, Observation
 
+Sign = Literal["abs", "softplus", "quadratic", "free"]
+
+SIGNS: dict[Sign, Callable[[Float[Array, " W"]], Float[Array, " W"]]] = {
+    "abs": jnp.abs,
+    "softplus": jax.nn.softplus,
+    "quadratic": lambda weights: weights**2 / 2,
+    "free": lambda weights: weights,
+}
+"""What becomes of the weights that are produced."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QMIX(AbstractMixerConfig):
@@ -60,11 +72,14 @@ class QMIX(AbstractMixerConfig):
     """What the hypernetworks read: the state, or all agents' observations joined."""
     norm: bool = False
     """Whether the hypernetworks' hidden units are normalised (LayerNorm)."""
+    sign: Sign = "abs"
+    """How weights are kept from being negative; `free` does not, and the joint value is not monotonic."""
 
     def __post_init__(self) -> None:
         at_least(1, of="QMIX", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
         one_of(Literal[1, 2], of="QMIX", hypernet_layers=self.hypernet_layers)
         one_of(Feed, of="QMIX", feed=self.feed)
+        one_of(Sign, of="QMIX", sign=self.sign)
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QMIXMixer":
         keys = jax.random.split(key, 4)
@@ -88,6 +103,7 @@ class QMIX(AbstractMixerConfig):
             final_weights=weights(mixed, mixed, keys[2]),
             value=bias((self.embed, 1), mixed, keys[3]),
             feed=self.feed,
+            sign=self.sign,
         )
 
 
@@ -103,6 +119,7 @@ class QMIXMixer(AbstractMixer):
     value: AbstractHypernetwork
     """V."""
     feed: Feed = eqx.field(static=True)
+    sign: Sign = eqx.field(static=True)
     regularise_padding: bool = eqx.field(static=True, default=False)
 
     def __call__(
@@ -112,11 +129,11 @@ class QMIXMixer(AbstractMixer):
         observation: Observation,
         actions: Int[Array, " N"],
     ) -> MixerOutput:
-        read = fed(self.feed, observation)
+        read, signed = fed(self.feed, observation), SIGNS[self.sign]
         mixed = chosen
         if self.hidden_weights is not None and self.hidden_bias is not None:
-            weights = jnp.abs(self.hidden_weights(read)).reshape(chosen.shape[0], -1)
+            weights = signed(self.hidden_weights(read)).reshape(chosen.shape[0], -1)
             mixed = jax.nn.elu(chosen @ weights + self.hidden_bias(read))
         value = self.value(read)
-        q_tot = (mixed @ jnp.abs(self.final_weights(read)))[None] + value
+        q_tot = (mixed @ signed(self.final_weights(read)))[None] + value
         return MixerOutput(q_tot=q_tot, regulariser=jnp.zeros((), chosen.dtype), aux={"state_value": value[0]})

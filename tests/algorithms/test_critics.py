@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import Array, Bool, Float
 
 from qohort.algorithms import qtran, weighted_qmix
-from qohort.algorithms.qtran import QTRAN, least_gaps_squared
+from qohort.algorithms.qtran import QTRAN
 from qohort.algorithms.weighted_qmix import WeightedQMIX
 from qohort.errors import QohortError
 from qohort.mixers import VDN, Independent, VDNMixer
@@ -111,9 +111,19 @@ def test_qtran_alt_leaves_out_what_cannot_be_chosen():
     """Agent 1 may do nothing but 0: the least gap of agent 0 counts alone. With no choice at all nothing is left."""
     only = step((0, 0), reward=2.0, avail=[[True, True], [True, False]])
     assert losses(QTRAN(variant="alt"), only)[2] == pytest.approx(0.25, rel=1e-5)
-    utilities, joint = jnp.array([[1.0, 2.0], [3.0, 0.0]]), jnp.array([[4.0, 6.0], [4.0, 7.0]])
-    none = jnp.array([[True, False], [True, False]])
-    assert float(least_gaps_squared(utilities, jnp.array([0, 0]), joint, jnp.array(0.5), none)) == 0
+    none = step((0, 0), reward=2.0, avail=[[True, False], [True, False]])
+    assert losses(QTRAN(variant="alt"), none)[2] == 0
+
+
+def test_qtran_alt_over_all_agents():
+    """As published: those without a choice count D(u) = 0.5."""
+    none = step((0, 0), reward=2.0, avail=[[True, False], [True, False]])
+    assert losses(QTRAN(variant="alt", nopt_over="all"), none)[2] == pytest.approx(0.25, rel=1e-5)
+    both = step((0, 0), reward=2.0)
+    assert losses(QTRAN(variant="alt", nopt_over="all"), both)[2] == pytest.approx((0.5**2 + 5.5**2) / 2, rel=1e-5)
+    one = step((0, 0), reward=2.0, avail=[[True, False], [True, True]])
+    assert losses(QTRAN(variant="alt", nopt_over="all"), one)[2] == pytest.approx((0.5**2 + 5.5**2) / 2, rel=1e-5)
+    assert losses(QTRAN(variant="alt"), one)[2] == pytest.approx(5.5**2, rel=1e-5)
 
 
 def test_what_follows_a_step_of_qtran():

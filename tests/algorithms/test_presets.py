@@ -4,9 +4,12 @@ import dataclasses
 
 import pytest
 
+from qohort.algorithms.coma import COMA
 from qohort.algorithms.ppo import PPO
+from qohort.algorithms.qtran import QTRAN
 from qohort.algorithms.registry import default_preset, preset
 from qohort.algorithms.value_decomposition import ValueDecomposition
+from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
@@ -57,6 +60,41 @@ def test_the_papers_settings_of_qplex_are_those_of_its_release():
     attention = Qatten(weighted_head=True, nonlinear=True, regulariser=0.001)
     assert on_qatten == QPLEXQatten(attention=attention, importance=Importance(kernels=4, layers=1))
     assert settings("qplex", "battle/3m", "pymarl2").mixer == QPLEX(importance=Importance(kernels=4, layers=2))
+
+
+def test_qplex_learns_games_under_full_exploration():
+    game = preset("qplex", "games/qtran-matrix", "paper")
+    assert (game.algorithm.exploration().at(0), game.algorithm.exploration().at(210_000)) == (1.0, 1.0)
+    assert game.run["steps"] == 210_000
+
+
+def test_pymarl2_did_not_tune_iql():
+    found = settings("iql", "battle/3m", "pymarl2")
+    assert (found.estimator, found.optimiser.learning_rate, found.feed.batch) == ("one-step", 5e-4, 32)
+    assert settings("vdn", "battle/3m", "pymarl2").estimator == "td-lambda"
+
+
+def test_the_papers_qtran_takes_the_targets_greedy_action():
+    published = preset("qtran-alt", "battle/3m", "paper").algorithm
+    assert isinstance(published, QTRAN)
+    assert (published.double_q, published.nopt_over) == (False, "all")
+    copied = preset("qtran", "battle/3m", "pymarl").algorithm
+    assert isinstance(copied, QTRAN)
+    assert copied.double_q
+
+
+@pytest.mark.parametrize(("world", "adds"), [("battle/3m", False), ("battle/crowd", True), ("games/relay", True)])
+@pytest.mark.parametrize("which", ["paper", "pymarl", "fast"])
+def test_comas_critic_adds_last_actions_where_the_state_does_not_tell_them(world: str, adds: bool, which: str):
+    coma = preset("coma", world, which).algorithm
+    assert isinstance(coma, COMA)
+    assert coma.critic.last_action is adds
+    assert any(" last: " in name for name in make(world).spec.state_features) is not adds
+
+
+def test_maac_collects_treasure_for_as_many_episodes():
+    for world, steps in (("particles/treasure", 100), ("particles/rover-tower", 25)):
+        assert preset("maac", world, "authors").run["steps"] == 50_000 * steps
 
 
 def test_pymarl2_has_the_settings_that_its_qmix_was_published_with_on_a_map():

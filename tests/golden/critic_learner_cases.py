@@ -68,6 +68,7 @@ def weighted_config(golden: Golden, *, exact: bool) -> WeightedQMIX:
         **protocol_of(golden, exact=exact),
         weighting="ow" if golden.setting("hysteretic_qmix", default=True) else "cw",
         alpha=float(golden.setting("w", default=0.1)),
+        mixer_scale=weighted_counts(golden)["qmix_loss"],
         central_scale=weighted_counts(golden)["central_loss"] * (0.5 if golden.pymarl2 else 1.0),
         estimator="td-lambda" if golden.pymarl2 else "one-step",
         td_lambda=float(golden.setting("td_lambda", default=0.6)),
@@ -75,7 +76,7 @@ def weighted_config(golden: Golden, *, exact: bool) -> WeightedQMIX:
 
 
 def weighted_counts(golden: Golden) -> dict[str, float]:
-    return {"central_loss": float(golden.setting("central_loss", default=1))}
+    return {name: float(golden.setting(name, default=1)) for name in ("qmix_loss", "central_loss")}
 
 
 def weighted_params(golden: Golden, net: str, spec: EnvSpec) -> weighted_qmix.Params:

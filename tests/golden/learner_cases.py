@@ -22,7 +22,7 @@ from qohort.replay.window import Window
 from qohort.spec import EnvSpec
 from tests.golden.cases import Golden
 from tests.golden.comparison import Comparison
-from tests.golden.mixer_cases import add_gradient
+from tests.golden.mixer_cases import add_gradient, dialect_in
 from tests.golden.worlds import batch_spec, learner_mixer_of, window_of
 
 
@@ -137,10 +137,12 @@ def team_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> Abs
 
 def named(golden: Golden, params: Params) -> dict[str, np.ndarray]:
     """The arrays under their names in the file."""
-    dialect = "pymarl2" if golden.pymarl2 else "pymarl"
     arrays = {f"agent.{name}": array for name, array in to_pymarl(params.team).items()}
     if jax.tree.leaves(params.mixer):
-        arrays |= {f"mixer.{name}": array for name, array in to_pymarl(params.mixer, dialect).items()}
+        arrays |= {
+            f"mixer.{name}": array
+            for name, array in to_pymarl(params.mixer, dialect_in(golden, "param/mixer.")).items()
+        }
     return arrays
 
 
@@ -183,6 +185,7 @@ def middle_of(
     target_chosen = pick(behind.values, best)
     following = mixed(target_chosen, best)
     middle = {
+        "mask": jnp.broadcast_to(window.valid[..., None], looked["td_error"].shape),
         "q_agents": live.values,
         "hidden": live.features,
         "q_agents_target": behind.values,

@@ -24,6 +24,10 @@ def central(golden: Golden) -> bool:
     return weighted(golden) or golden.is_of("qmix_central_no_hyper", "qmix_central_attention")
 
 
+def softplus(golden: Golden) -> bool:
+    return golden.setting("qmix_pos_func") == "softplus"
+
+
 LIMITS = (
     Limit(
         "optim_alpha",
@@ -32,10 +36,10 @@ LIMITS = (
         lambda golden: not golden.adam,
     ),
     Limit("weight_decay", lambda value: not value, "no Q-learner has weight decay", lambda golden: golden.adam),
-    Limit("qmix_loss", lambda value: value == 1, "the error of the monotone mixer counts once", weighted),
+    Limit("qmix_loss", lambda value: value > 0, "the monotone mixer always learns", weighted),
     Limit("central_loss", lambda value: value > 0, "the unrestricted mixer always learns by itself", weighted),
     Limit("central_action_embed", lambda value: value == 1, "agents give one number for each action", central),
-    Limit("qmix_pos_func", lambda value: value == "abs", "QMIX takes magnitudes of its weights"),
+    Limit("qmix_pos_func_beta", lambda value: value == 1, "QMIX's softplus has the slope 1", softplus),
     Limit(
         "use_layer_norm",
         lambda value: not value,

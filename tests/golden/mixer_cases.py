@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qohort.interop.pymarl import to_pymarl
+from qohort.interop.pymarl import Dialect, dialect_of, to_pymarl
 from qohort.mixers import AbstractMixer
 from qohort.networks.joint_critic import JointCritic
 from qohort.spec import Observation
@@ -41,14 +41,15 @@ def compare_mixer(golden: Golden, _: str, comparison: Comparison) -> None:
         moments = Observation(
             obs=jnp.zeros((*rows, agents, 1)),
             state=states,
-            units=units_of(states, agents, spec.unit_size),
+            units=seen_units(golden, units_of(states, agents, spec.unit_size)),
             avail=jnp.ones((*rows, agents, choices), bool),
             alive=jnp.ones((*rows, agents), bool),
         )
         out = jax.vmap(jax.vmap(mixer))(qs, best, moments, actions)
         named = {"q_tot": out.q_tot, "attend_mag_reg": jnp.mean(out.regulariser)}
         named |= {name: out.aux[name][..., None] for name in ("v_tot", "adv_tot") if name in out.aux}
-        for name, ours in (("lambda_weights", "importance"), ("w_final", "weights"), ("v_per_agent", "state_values")):
+        alone = (("lambda_weights", "importance"), ("w_final", "weights"), ("v_per_agent", "state_values"))
+        for name, ours in alone if transforms(golden) else alone[:1]:
             if ours in out.aux:
                 named[name] = out.aux[ours]
         if "attention" in out.aux:
@@ -116,6 +117,22 @@ def compare_outputs(
             add_gradient(comparison, f"{loss}/{name}", ours.get(name), wanted=wanted, largest=largest)
 
 
+def seen_units(golden: Golden, units: jax.Array) -> jax.Array:
+    """The agents' own slices of the state; PyMARL2's Qatten takes them out of gradients."""
+    return jax.lax.stop_gradient(units) if golden.pymarl2 and golden.is_of("qatten") else units
+
+
+def transforms(golden: Golden) -> bool:
+    """Whether QPLEX's transformation is used; its release computes weights and values of agents in any case."""
+    return golden.is_of("dmaq_qatten") or bool(golden.setting("weighted_head", default=True))
+
+
+def dialect_in(golden: Golden, prefix: str) -> Dialect:
+    """Whose names the weights of the mixer under a prefix have; PyMARL2 has mixers of both."""
+    arrays = golden.under(prefix)
+    return dialect_of(arrays) if arrays and golden.pymarl2 else "pymarl"
+
+
 def actions_of(inputs: dict[str, np.ndarray], shape: tuple[int, ...]) -> jax.Array:
     """The actions; −1 where the file has an all-zero row, which is padding."""
     if "actions_onehot" in inputs:
@@ -126,8 +143,7 @@ def actions_of(inputs: dict[str, np.ndarray], shape: tuple[int, ...]) -> jax.Arr
 
 def named_gradient(golden: Golden, gradient: Any) -> dict[str, np.ndarray]:
     module, inputs = gradient
-    dialect = "pymarl2" if golden.pymarl2 else "pymarl"
-    named = {f"param/{name}": array for name, array in to_pymarl(module, dialect).items()}
+    named = {f"param/{name}": array for name, array in to_pymarl(module, dialect_in(golden, "param/")).items()}
     return {**named, **{name: np.asarray(array) for name, array in inputs.items()}}
 
 

@@ -52,6 +52,7 @@ def test_a_batch_twice_over_has_the_same_means(kind: Kind, tmp_path: pathlib.Pat
     ("kind", "weights"),
     [
         ("weighted qmix", {"central_loss": ("central_loss", 0.25)}),
+        ("weighted qmix", {"qmix_loss": ("qmix_loss", 0.25)}),
         ("qtran", {"opt_loss": ("opt_loss", 2.0), "nopt_loss": ("nopt_min_loss", 0.75)}),
     ],
 )
@@ -100,10 +101,14 @@ def test_files_are_found_in_folders_below_and_none_is_passed_over(
     ("file", "config", "sentence"),
     [
         ("q_learner.py QLearner", {"optim_alpha": 0.9}, "optim_alpha is 0.9, which is not computed here"),
-        ("max_q_learner.py MAXQLearner", {"qmix_loss": 0.5}, "qmix_loss is 0.5"),
+        ("max_q_learner.py MAXQLearner", {"qmix_loss": 0}, "qmix_loss is 0"),
         ("max_q_learner.py MAXQLearner", {"central_loss": 0}, "central_loss is 0"),
         ("qmix_central_no_hyper.py QMixerCentralFF", {"central_action_embed": 2}, "central_action_embed is 2"),
-        ("nmix.py Mixer", {"qmix_pos_func": "softplus"}, "qmix_pos_func is 'softplus'"),
+        (
+            "nmix.py Mixer",
+            {"qmix_pos_func": "softplus", "qmix_pos_func_beta": 2.0},
+            "qmix_pos_func_beta is 2.0",
+        ),
         ("nq_learner.py NQLearner", {"agent": "n_rnn", "use_layer_norm": True}, "use_layer_norm is True"),
     ],
 )

@@ -33,7 +33,7 @@ def mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> Ab
     if any(name.startswith(("selector_extractors", "query_embedding_layers", "attention_weight")) for name in arrays):
         settings["dead"] = "action-0" if golden.setting("mask_dead", default=False) else "keep"
         settings["regulariser"] = float(golden.setting("attend_reg_coef", default=0.0))
-        if (kind := golden.setting("type")) is not None:
+        if golden.pymarl2 and (kind := golden.setting("type")) is not None:
             settings["weighted_head"] = kind == "weighted"
     if any(name.startswith("si_weight") for name in arrays):
         settings["minus_one"] = bool(golden.setting("is_minus_one", default=True))
@@ -41,6 +41,10 @@ def mixer_of(golden: Golden, arrays: dict[str, np.ndarray], spec: EnvSpec) -> Ab
             settings["state_bias"] = bool(golden.setting("state_bias", default=True))
         else:
             settings["transformation"] = bool(golden.setting("weighted_head", default=True))
+    if any(name.startswith(("hyper_w_1", "hyper_w1")) for name in arrays):
+        settings["sign"] = (
+            golden.setting("qmix_pos_func", default="abs") if golden.setting("abs", default=True) else "free"
+        )
     return mixer_from_pymarl(arrays, spec, **settings)
 
 

@@ -18,6 +18,7 @@ from qohort.limits import one_of
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixer, MixerOutput
 from qohort.mixers.qatten import Dead
+from qohort.mixers.qmix import Sign
 from qohort.spec import Observation
 from tests.references.moments import spec_of
 
@@ -74,6 +75,27 @@ def test_qmix_linear_weighs_without_a_hidden_layer() -> None:
     mixer = ones(QMIX(embed=1, hypernet_layers=1, linear=True))
     mixer = eqx.tree_at(lambda m: m.final_weights.layers[0].weight, mixer, jnp.array([[-2.0], [0.5]]))
     assert mix(mixer).q_tot == 8.0 + 4.0 + 1.0
+
+
+@pytest.mark.parametrize(
+    ("sign", "weights"),
+    [
+        ("quadratic", (2.0, 0.125)),
+        ("softplus", (math.log1p(math.exp(-2)), math.log1p(math.exp(0.5)))),
+        ("free", (-2.0, 0.5)),
+    ],
+)
+def test_other_signs_of_qmix(sign: Sign, weights: tuple[float, float]) -> None:
+    mixer = ones(QMIX(embed=1, hypernet_layers=1, linear=True, sign=sign))
+    mixer = eqx.tree_at(lambda m: m.final_weights.layers[0].weight, mixer, jnp.array([[-2.0], [0.5]]))
+    np.testing.assert_allclose(mix(mixer).q_tot, [4 * weights[0] + 8 * weights[1] + 1], rtol=1e-6)
+
+
+def test_both_layers_of_qmix_have_the_sign() -> None:
+    mixer = ones(QMIX(embed=1, hypernet_layers=1, sign="free"))
+    mixer = eqx.tree_at(lambda m: m.hidden_weights.layers[0].weight, mixer, jnp.array([[-1.0], [1.0]]))
+    mixer = eqx.tree_at(lambda m: m.final_weights.layers[0].weight, mixer, jnp.array([[-2.0]]))
+    assert mix(mixer).q_tot == -2 * (-4 + 8 + 1) + 1
 
 
 def test_qmix_without_state_does_not_look_at_it() -> None:
