@@ -14,7 +14,7 @@ from qohort.envs import check_env, make
 class CheckFlags:
     """Try whether a world keeps the contract; every fault is explained."""
 
-    world: Annotated[str, tyro.conf.Positional]
+    world: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")]
     """A name from `qohort list`, or module:factory for a world of your own."""
 
 

@@ -28,7 +28,7 @@ MIXERS_SHOWN = ("mixer", "can", "least", "median", "at least", "from nearest", "
 class PayoffFlags:
     """What each class of mixers can say of payoff tables, exactly, and what each mixer finds by training."""
 
-    payoffs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    payoffs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TABLE [TABLE ...]")]
     """Names as above, files (`.json`, `.csv`, `.npy`), or tables written out: "0 1; 1 1", "[[0, 1], [1, 1]]"."""
     mixers: tuple[str, ...] = USUAL
     """Which mixers are trained; nothing after the flag for none. There are qlinear and qplex-qatten, too."""

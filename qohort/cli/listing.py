@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import tyro
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _algorithms() -> Table:
-    table = _table("Algorithms", "name", "what it is", "presets")
+    table = _table("Algorithms", "name", "what it is", "presets", folded=("what it is", "presets"))
     for name, method in METHODS.items():
         table.add_row(name, method.summary, ", ".join(method.presets))
     return table
@@ -57,7 +58,9 @@ def _environments() -> Table:
 
 
 def _maps() -> Table:
-    table = _table("Maps of battles", "name", "terrain", "allies", "enemies", "limit")
+    table = _table(
+        "Maps of battles", "name", "terrain", "allies", "enemies", "limit", folded=("terrain", "allies", "enemies")
+    )
     for name, battle in CATALOGUE.items():
         table.add_row(
             f"battle/{name}", battle.terrain, roster.allies(battle), roster.enemies(battle), str(battle.limit)
@@ -70,7 +73,7 @@ def _maps() -> Table:
 
 
 def _presets() -> Table:
-    table = _table("Presets", "name", "default for", "of", "source")
+    table = _table("Presets", "name", "default for", "of", "source", folded=("default for", "of", "source"))
     rows: dict[tuple[str, str], list[str]] = {}
     for name, method in METHODS.items():
         for which, build in method.presets.items():
@@ -82,8 +85,12 @@ def _presets() -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+def _table(title: str, *columns: str, folded: Sequence[str] = ()) -> Table:
+    """For 80 columns: only those that are named may be folded, and where there are none the others stand close."""
+    space = (0, 1) if folded else 0
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False, padding=space
+    )
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
+        table.add_column(column, overflow="fold", no_wrap=column not in folded)
     return table

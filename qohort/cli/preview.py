@@ -22,7 +22,7 @@ FILM = 0.25
 class PreviewFlags:
     """Draw the beginning of a battle, or all of it."""
 
-    battle: Annotated[str, tyro.conf.Positional]
+    battle: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MAP")]
     """A name from `qohort list maps`, or a scenario of your own in a JSON file."""
     out: Path | None = None
     """Where to write: a `.png` shows the ground, who stands where, and what the enemies are up to; a `.gif` or `.mp4`

@@ -29,7 +29,7 @@ _SHOWN = {
 class ReportFlags:
     """Compare all runs below a folder: learning curves, scores with intervals, tables, and all numbers."""
 
-    folder: Annotated[Path, tyro.conf.Positional]
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """Where the runs are, at any depth."""
     out: Path | None = None
     """Where the report is written; DIR/report if not given."""

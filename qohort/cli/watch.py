@@ -18,7 +18,7 @@ PAGE = "episode.html"
 class WatchFlags:
     """Write an episode of a trained team as a page: one file, for any browser, without a network."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN]")]
     """A run folder, or two, whose teams start alike and are shown side by side."""
     seed: tuple[int, ...] = ()
     """Which seed's team, one for each run; each run's first if not given. Of one run, two seeds are compared."""

@@ -54,6 +54,28 @@ def test_list_shows_everything(qohort):
     assert "games/relay" not in qohort("list", "algorithms").out
 
 
+def test_lists_fit_80_columns(qohort, monkeypatch):
+    """Headings, names, numbers and words are whole; only sentences and lists are folded."""
+    monkeypatch.setenv("COLUMNS", "80")
+    out = qohort("list").out
+    assert max(map(len, out.splitlines())) <= 80
+    for row in (
+        "name agents actions obs state limit reward",
+        "games/multi-domain-gaussian-squeeze 10 11 11 10 1 team",
+        "particles/treasure 8 5 88 95 100 individual",
+        "name terrain allies enemies limit",
+        "name default for of source",
+    ):
+        assert row in [" ".join(line.split()) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize(("command", "name"), [("report", "DIR"), ("preview", "MAP"), ("check-env", "WORLD")])
+def test_help_names_what_a_command_takes(command, name, qohort):
+    told = qohort(command, "--help").out
+    assert f" {name}" in told.splitlines()[0]
+    assert not {"STR", "PATH"} & set(told.splitlines()[0].replace("{None}|PATH", "").split())
+
+
 def test_list_maps_shows_all_battles(qohort):
     out = qohort("list", "maps").out
     for words in ("battle/3m", "battle/2c_vs_64zg", "battle/zerg_20_vs_23", "64 Zerglings", "ravine", "400"):
