@@ -12,12 +12,11 @@ from rich.console import Console
 
 from qohort.cli.parse import parse
 from qohort.errors import QohortError
-from qohort.study.cells import resolve
 from qohort.study.display import failures, results
 from qohort.study.file import read_file
 from qohort.study.grid import Grid, parse_option
-from qohort.study.manifest import LOGS, saved_grids
-from qohort.study.study import Studied, run_study
+from qohort.study.manifest import LOGS
+from qohort.study.study import Studied, commands, run_study
 
 _WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -30,7 +29,7 @@ class StudyFlags:
     The same command, or `qohort study DIR` alone, goes on with what is not finished.
     """
 
-    dir: Annotated[Path, tyro.conf.Positional]
+    dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """The study's folder; cells are in DIR/WORLD/ALGORITHM-OPTIONS."""
     algorithms: tuple[str, ...] = ()
     """Names that `qohort train` knows."""
@@ -71,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     grids = _grids(flags)
     jax.config.update("jax_platforms", "cpu")  # an accelerator is for the cells
     if flags.dry_run:
-        return _print_commands(flags.dir, grids)
+        return _print_commands(flags, grids)
     studied = run_study(flags.dir, grids, jobs=flags.jobs, fresh=flags.fresh)
     return _tell(studied)
 
@@ -95,12 +94,12 @@ def _grids(flags: StudyFlags) -> list[Grid] | None:
     return [Grid(**{"algorithms": (), "worlds": (), **chosen}, options=options)]
 
 
-def _print_commands(root: Path, grids: list[Grid] | None) -> int:
-    cells, notes = resolve(saved_grids(root) if grids is None else grids)
+def _print_commands(flags: StudyFlags, grids: list[Grid] | None) -> int:
+    found, notes = commands(flags.dir, grids, jobs=flags.jobs, fresh=flags.fresh)
     for note in notes:
         Console(stderr=True, highlight=False).print(note, soft_wrap=True, markup=False)
-    for cell in cells:
-        print(shlex.join(["qohort", *cell.words(root / cell.name)]))
+    for command in found:
+        print(command)
     return 0
 
 

@@ -18,6 +18,8 @@ _CELL = {name: name for name in _GRID if name not in ("algorithms", "worlds", "o
     "world": "worlds",
 }
 """What a cell says in place of a grid: one algorithm and one world."""
+_TOP = {**_GRID, "grid": "[[grid]]", "cell": "[[cell]]"}
+"""What may stand at the top of a file."""
 _KINDS: dict[str, tuple[type, str]] = {
     "label": (str, "a text"),
     "preset": (str, "a text"),
@@ -49,7 +51,7 @@ def grids_of(content: Any, *, where: str) -> list[Grid]:
     """
     common = _table(content, where)
     grids, cells = (_tables(common.pop(name, []), f"{where}, {name}") for name in ("grid", "cell"))
-    _check_names(common, _GRID, where)
+    _check_names(common, _TOP, where)
     if not grids and not cells:
         return [_grid(common, {}, where)]
     shared = {name: value for name, value in common.items() if name not in ("algorithms", "worlds")}

@@ -17,6 +17,8 @@ from qohort.errors import QohortError
 from qohort.study.cells import Cell, refused
 from qohort.study.grid import Grid, as_data
 from qohort.training import disk
+from qohort.training.lock import holder as lock_holder
+from qohort.training.lock import take
 from qohort.training.run_folder import CONFIG, finished_as, read_config, read_finished
 from qohort.training.run_folder import LOCK as RUN_LOCK
 
@@ -27,6 +29,7 @@ WAITING, RUNNING, FINISHED, FAILED, STOPPED = "waiting", "running", "finished", 
 """The states of a cell. `running` in the file of a study that nobody runs means that it was killed."""
 
 _DOING = "keep the study in"
+_IN_USE = "Wait until that study ends or stop it, or choose another folder."
 
 
 class Manifest:
@@ -79,25 +82,14 @@ class Manifest:
 
 
 @contextlib.contextmanager
-def taken(root: Path) -> Iterator[None]:
-    """Make the folder and keep a second study out of it."""
+def taken(root: Path) -> Iterator[list[str]]:
+    """Make the folder and keep a second study out of it; gives a sentence where that cannot be done."""
     with disk.explained(root, _DOING):
         root.mkdir(parents=True, exist_ok=True)
-        _check_ours(root)
-        import fcntl
-
-        with (root / LOCK).open("a+b", buffering=0) as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                holder = lock.read().decode() or "another process"
-                raise QohortError(
-                    f"{root} is in use by {holder}. Wait until that study ends or stop it, or choose another folder."
-                ) from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()}".encode())
-            yield
+        check_ours(root)
+        lock, notes = take(root / LOCK, fix=_IN_USE)
+    with lock:
+        yield notes
 
 
 def read_manifest(root: Path) -> dict[str, Any]:
@@ -147,16 +139,7 @@ def finished(cell: Cell, folder: Path) -> bool:
 
 def holder(folder: Path) -> str:
     """Who uses a run folder; nothing if nobody does."""
-    import fcntl
-
-    with contextlib.suppress(OSError), (folder / RUN_LOCK).open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                return f"process {json.loads(lock.read())['pid']}"
-            return "another process"
-    return ""
+    return lock_holder(folder / RUN_LOCK)
 
 
 def _records(root: Path) -> dict[str, dict[str, Any]]:
@@ -241,7 +224,10 @@ def _shorter(cell: Cell, folder: Path) -> str:
     return ""
 
 
-def _check_ours(root: Path) -> None:
+def check_ours(root: Path) -> None:
+    """Refuse a folder that is something else than a study; one that is not there yet may become one."""
+    if not root.exists():
+        return
     if (root / CONFIG).exists() and not (root / MANIFEST).exists():
         raise QohortError(f"{root} is a run folder; a study needs a folder of its own, which holds many of those.")
     strangers = [item.name for item in root.iterdir() if item.is_file() and not item.name.startswith(".")]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qohort.errors import QohortError
-from qohort.study.cells import resolve
+from qohort.study.cells import Cell, resolve
 from qohort.study.display import StudyDisplay, View
 from qohort.study.figures import Figures
 from qohort.study.grid import Grid
-from qohort.study.manifest import FAILED, FINISHED, Manifest, saved_grids, taken
+from qohort.study.manifest import FAILED, FINISHED, Manifest, check_ours, saved_grids, taken
 from qohort.study.runner import Runner
+from qohort.training import disk
 from qohort.training.interrupt import Interrupt
 
 
@@ -71,16 +72,13 @@ def run_study(
         fresh: start cells anew whose settings changed, beside the old ones, instead of refusing.
         display: where progress is shown; standard error if not given.
     """
-    if jobs < 1:
-        raise QohortError(f"--jobs is {jobs}; it must be at least 1.")
-    root = Path(folder).expanduser()
-    asked = saved_grids(root) if grids is None else [grids] if isinstance(grids, Grid) else list(grids)
-    cells, notes = resolve(asked)
-    with taken(root):
-        manifest = Manifest(root, asked, cells, fresh=fresh)
+    plan = _plan(folder, grids, jobs=jobs)
+    with taken(plan.root) as lock_notes:
+        with disk.explained(plan.root, "read"):
+            manifest = Manifest(plan.root, plan.grids, plan.cells, fresh=fresh)
         manifest.save()
         with display or StudyDisplay() as shown, Interrupt() as interrupt:
-            for note in (*notes, *_beginning(manifest)):
+            for note in (*lock_notes, *plan.notes, *_beginning(manifest)):
                 shown.say(note)
             runner = Runner(manifest, jobs=jobs, display=shown, stop=lambda: interrupt.requested)
             runner.run()
@@ -95,7 +93,36 @@ def run_study(
         )
         for view in views
     ]
-    return Studied(root, tuple(results), tuple(views), signal=interrupt.signal)
+    return Studied(plan.root, tuple(results), tuple(views), signal=interrupt.signal)
+
+
+def commands(
+    folder: str | Path, grids: Grid | Sequence[Grid] | None = None, *, jobs: int = 1, fresh: bool = False
+) -> tuple[list[str], list[str]]:
+    """What `run_study` would start, as commands, and its sentences; refuses what it refuses, and changes nothing."""
+    plan = _plan(folder, grids, jobs=jobs)
+    with disk.explained(plan.root, "read"):
+        check_ours(plan.root)
+        manifest = Manifest(plan.root, plan.grids, plan.cells, fresh=fresh)
+    return [record["command"] for record in manifest.records.values()], plan.notes
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What is asked for, checked as far as it can be without looking at what is there."""
+
+    root: Path
+    grids: list[Grid]
+    cells: list[Cell]
+    notes: list[str]
+
+
+def _plan(folder: str | Path, grids: Grid | Sequence[Grid] | None, *, jobs: int) -> _Plan:
+    if jobs < 1:
+        raise QohortError(f"--jobs is {jobs}; it must be at least 1.")
+    root = Path(folder).expanduser()
+    asked = saved_grids(root) if grids is None else [grids] if isinstance(grids, Grid) else list(grids)
+    return _Plan(root, asked, *resolve(asked))
 
 
 def _beginning(manifest: Manifest) -> list[str]:

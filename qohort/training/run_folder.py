@@ -9,11 +9,8 @@
 """
 
 import contextlib
-import errno
 import json
-import os
 import re
-import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,11 +18,13 @@ from typing import Any, BinaryIO
 from qohort.errors import QohortError
 from qohort.training import disk, provenance, settings
 from qohort.training.known import CONFIG_CLASSES
+from qohort.training.lock import take
 
 CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
 _PARTS = {"name", "world", "algorithm", "run"}
 """What every configuration says."""
 _OPEN = "use the run folder"
+_IN_USE = "Wait until that run ends or stop it; to start another run beside it, give `--fresh`."
 _NAMES = "Run folders are named runs/WORLD/ALGORITHM-HASH."
 
 
@@ -73,7 +72,7 @@ class RunFolder:
             path = _make_fresh(path) if fresh else path
             path.mkdir(parents=True, exist_ok=True)
             _check_ours(path)
-            lock, notes = _take_lock(path)
+            lock, notes = take(path / LOCK, fix=_IN_USE)
             try:
                 changes = _allowed_changes(path, config, may_change)
             except BaseException:
@@ -179,37 +178,6 @@ def _check_ours(path: Path) -> None:
             f"{path} is not a run folder: it holds {sorted(strangers)[0]!r} and no {CONFIG}. Choose a folder that is "
             "empty or not there yet."
         )
-
-
-def _take_lock(path: Path) -> tuple[BinaryIO, list[str]]:
-    """The lock, which the system lets go of when this process ends, however it ends."""
-    import fcntl
-
-    lock = (path / LOCK).open("a+b", buffering=0)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        with lock:
-            raise QohortError(
-                f"{path} is in use by {_holder(lock)}. Wait until that run ends or stop it; to start another run "
-                "beside it, give `--fresh`."
-            ) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            lock.close()
-            raise
-        return lock, [f"The file system of {path} has no locks: take care that only one process uses this folder."]
-    lock.truncate(0)
-    lock.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
-    return lock, []
-
-
-def _holder(lock: BinaryIO) -> str:
-    lock.seek(0)
-    with contextlib.suppress(ValueError, KeyError):
-        holder = json.loads(lock.read())
-        return f"process {holder['pid']} on {holder['host']}"
-    return "another process"
 
 
 def _allowed_changes(path: Path, config: Mapping[str, Any], may_change: Collection[str]) -> dict[str, tuple[str, str]]:

@@ -113,6 +113,7 @@ def test_the_same_in_json_and_without_parts(tmp_path):
     [
         ("worlds = [", "is no TOML"),
         ("wolrds = ['a']", "no setting named 'wolrds'. Did you mean 'worlds'?"),
+        ("[[gird]]\nworlds = ['a']", "no setting named 'gird'. Did you mean 'grid'?"),
         ("worlds = 'a'\nalgorithms = ['iql']", "`worlds` is 'a'; it must be a list of names"),
         ("worlds = ['a']", r"`algorithms` is \[\]; it must be a list of names"),
         ("worlds = ['a']\nalgorithms = ['iql']\nsteps = '5'", "`steps` is '5'; it must be a whole number"),

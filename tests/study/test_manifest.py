@@ -1,5 +1,6 @@
 """`study.json` against what is in the folder: what goes on, what is new, what is refused."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -198,10 +199,26 @@ def test_one_study_at_a_time(tmp_path):
         pass
 
 
+def test_what_goes_wrong_inside_is_not_the_disk_s_fault(tmp_path):
+    with pytest.raises(BrokenPipeError), taken(tmp_path / "study"):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    with taken(tmp_path / "study"):
+        pass
+
+
+def test_a_file_system_without_locks_is_a_note(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with taken(tmp_path) as (note,):
+        assert "has no locks: take care that only one process uses this folder" in note
+
+
 def test_who_uses_a_run_folder(tmp_path):
     (cell,) = resolve([tiny("iql")])[0]
     folder = tmp_path / cell.name
     assert holder(folder) == ""
     with RunFolder.open(folder, cell.config, fresh=False):
-        assert holder(folder) == f"process {os.getpid()}"
+        assert holder(folder) == f"process {os.getpid()} on {os.uname().nodename}"
     assert holder(folder) == ""

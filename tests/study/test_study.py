@@ -17,6 +17,7 @@ from qohort.study import Grid, run_study
 from qohort.study.cells import resolve
 from qohort.study.manifest import holder, read_manifest
 from qohort.training import checkpoint
+from qohort.training.run_folder import RunFolder
 from tests.resume.runs import left
 from tests.study.tiny import tiny
 
@@ -197,3 +198,22 @@ def test_a_dry_run_prints_what_a_cluster_needs(qohort, tmp_path):
     assert [line.split()[1:] for line in answer.out.splitlines()] == [
         cell.words(tmp_path / "s" / cell.name) for cell in cells
     ]
+
+
+def test_a_dry_run_refuses_what_the_study_refuses(qohort, tmp_path):
+    words = ("study", tmp_path / "s", *ASKED)
+    assert "--jobs is 0; it must be at least 1" in qohort(*words, "--jobs", "0", "--dry-run").err
+    (cell,) = resolve([Grid(algorithms=["qatten"], worlds=["games/two-step"])])[0]
+    with RunFolder.open(tmp_path / "s" / cell.name, cell.config, fresh=False) as folder:
+        folder.begin()
+    other = (*words, "--set", "algorithm.gamma=0.5", "--dry-run")
+    assert "algorithm.gamma was 0.99 and is 0.5" in qohort(*other).err
+    assert qohort(*other, "--fresh").out.rstrip().endswith(f"--folder {tmp_path / 's' / cell.name}-2")
+    assert not (tmp_path / "s" / "study.json").exists()
+    (tmp_path / "notes.txt").touch()
+    assert "it holds 'notes.txt' and no study.json" in qohort("study", tmp_path, *ASKED, "--dry-run").err
+
+
+def test_the_help_explains_its_words(qohort):
+    assert "DIR/WORLD/ALGORITHM-OPTIONS" in qohort("study", "--help").out
+    assert " PATH\n" not in qohort("study", "--help").out.split("─")[0]
