@@ -47,7 +47,7 @@ def models(params: AnyParams, dialect: Dialect = "pymarl") -> dict[str, dict[str
         case weighted_qmix.Params():
             return {
                 **agent,
-                "mixer": to_pymarl(params.mixer, dialect),
+                "mixer": to_pymarl(params.mixer),  # in PyMARL2, too, weighted QMIX mixes with PyMARL's QMIX
                 "central_agent": to_pymarl(params.central_team),
                 "central_mixer": to_pymarl(params.central_mixer),
             }

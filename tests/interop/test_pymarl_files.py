@@ -19,7 +19,7 @@ from qohort.errors import QohortError
 from qohort.interop.critics import joint_critic_from_pymarl
 from qohort.interop.pymarl import agent_from_pymarl, mixer_from_pymarl, read_th
 from qohort.interop.pymarl_coma import coma_from_pymarl
-from qohort.interop.pymarl_files import save_models, write_th
+from qohort.interop.pymarl_files import models, save_models, write_th
 from qohort.mixers import QMIX, QPLEX, VDN, Central, Importance, Independent
 from qohort.networks.counterfactual import CounterfactualCritic
 from qohort.networks.joint_critic import QTRANCritic
@@ -77,6 +77,13 @@ def test_files_are_written_and_read_again(method: str, tmp_path: pathlib.Path) -
     written = save_models(tmp_path / "models", params)
     assert {path.stem: path for path in written} == {path.stem: path for path in (tmp_path / "models").glob("*.th")}
     assert eqx.tree_equal(read({path.stem: read_th(path) for path in written}), params)
+
+
+def test_weighted_qmix_has_the_names_of_pymarls_qmix_in_pymarl2_too() -> None:
+    written = models(METHODS["ow-qmix"][0].init(SPEC, jax.random.key(1)).params, "pymarl2")
+    assert "hyper_w_1.0.weight" in written["mixer"]
+    alone = models(METHODS["qmix"][0].init(SPEC, jax.random.key(1)).params, "pymarl2")
+    assert "hyper_w1.0.weight" in alone["mixer"]
 
 
 def test_torch_modules_of_the_same_names_load_them(tmp_path: pathlib.Path) -> None:
