@@ -15,8 +15,7 @@ from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
 from qohort.spec import EnvSpec
-from qohort.training.load import Which, load_params, read_run
-from qohort.training.run_folder import read_config
+from qohort.training.load import Which, check_checkpoint, load_params, read_run
 from qohort.training.seeds import groups_in
 
 
@@ -76,8 +75,7 @@ def subjects(
         there = [seed for group in groups_in(run) for seed in group]
         wanted = [seed for seed in seeds if seed in there] if seeds else there
         if not there:
-            read_config(run)
-            raise QohortError(f"{run} has no checkpoint yet; its first one is made some minutes after the start.")
+            check_checkpoint(run, [read_run(run, classes).run.seed])
         found += [_subject(run, seed, which, env, classes) for seed in wanted]
     missing = set(seeds) - {subject.seed for subject in found}
     if missing:

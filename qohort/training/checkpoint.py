@@ -148,8 +148,8 @@ def read_counters(path: Path) -> dict[str, Any]:
 
 def _none_usable(folder: Path, damages: Sequence[str]) -> QohortError:
     return QohortError(
-        f"No checkpoint in {folder} can be used. {'. '.join(damages)}. Copy one back from a backup, or start again "
-        "with `--fresh`."
+        f"No checkpoint in {folder} can be used. {'. '.join(damages)}. Copy one back from a backup; "
+        "`qohort train … --fresh` makes another run."
     )
 
 

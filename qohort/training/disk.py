@@ -20,7 +20,7 @@ _REASONS: dict[int, tuple[str, str]] = {
     errno.ENOTDIR: ("a part of that path is a file, not a folder", _ELSEWHERE),
     errno.EEXIST: ("a file is in the place where a folder is needed", _ELSEWHERE),
     errno.EISDIR: ("a folder is in the place where a file is needed", _ELSEWHERE),
-    errno.ENOENT: ("a part of that path is gone", "check that nobody moved or deleted it meanwhile"),
+    errno.ENOENT: ("there is no such file or folder", "check the spelling, or make the folder first"),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "choose a shorter one"),
     errno.EMFILE: ("this process has too many files open", "raise the limit with `ulimit -n`"),
     errno.EIO: ("the disk reports an input/output error", f"check the disk, or {_ELSEWHERE}"),

@@ -20,8 +20,8 @@ from qohort.training.evaluation import evaluate as play_greedily
 from qohort.training.evaluation import evaluation_key
 from qohort.training.known import CONFIG_CLASSES
 from qohort.training.run import Run
-from qohort.training.run_folder import read_config
-from qohort.training.seeds import checkpoint_folder, groups_in, is_stacked
+from qohort.training.run_folder import read_config, read_finished
+from qohort.training.seeds import checkpoint_folder, groups_in, is_stacked, named
 from qohort.training.settings import config_from_dict
 
 Which = Literal["best", "last"]
@@ -171,12 +171,16 @@ def evaluate(
     """
     if episodes < 1:
         raise QohortError(f"`episodes` is {episodes}; it must be at least 1.")
-    if (env.spec.n_agents, env.spec.n_actions, env.spec.obs_size) != (
-        team.spec.n_agents,
-        team.spec.n_actions,
-        team.spec.obs_size,
+    for what, has, needs in (
+        ("agents", team.spec.n_agents, env.spec.n_agents),
+        ("actions", team.spec.n_actions, env.spec.n_actions),
+        ("features in an observation", team.spec.obs_size, env.spec.obs_size),
     ):
-        raise QohortError(f"The team was trained on {team.spec.name}; {env.spec.name} has other sizes.")
+        if has != needs:
+            raise QohortError(
+                f"The team was trained on {team.spec.name} and has {has} {what}; {env.spec.name} has {needs}. Choose a "
+                "world of the sizes that it was trained with."
+            )
     key = evaluation_key(seed, EVALUATE_STREAM + stream)
 
     @jax.jit
@@ -202,9 +206,21 @@ def load_params(
     if stacked:
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(group), *leaf.shape), leaf.dtype), like)
     part = "best" if which == "best" else "train.learner.params"
+    check_checkpoint(folder, group)
     loaded = checkpoint.load(checkpoint_folder(folder, group), like, part=part)
     params = jax.tree.map(lambda leaf: leaf[group.index(seed)], loaded.tree) if stacked else loaded.tree
     return params, loaded.counters
+
+
+def check_checkpoint(folder: Path, group: Sequence[int]) -> None:
+    """Refuse seeds of a run folder that no checkpoint is of."""
+    if checkpoint.paths(checkpoint_folder(folder, group)):
+        return
+    if read_finished(folder) is not None:
+        raise QohortError(f"{folder} was kept without checkpoints; train it again to watch or judge it.")
+    raise QohortError(
+        f"There is no checkpoint of {named(group)} in {folder} yet; its first one is made some minutes after the start."
+    )
 
 
 def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -217,9 +217,32 @@ def test_a_damaged_checkpoint(damage, name, qohort, finished):
 
 def test_a_run_without_a_checkpoint(qohort, finished):
     shutil.rmtree(finished / "seed-0" / "checkpoints")
-    answer = qohort("eval", finished)
-    assert answer.code == 2
-    assert "There is no checkpoint" in answer.err
+    commands = (["eval", finished], ["watch", finished], ["analyse", "igm", finished])
+    for words in commands:
+        answer = qohort(*words)
+        assert answer.code == 2
+        assert f"{finished} was kept without checkpoints; train it again to watch or judge it." in answer.err
+    (finished / "finished.json").unlink()
+    for words in commands:
+        answer = qohort(*words)
+        assert answer.code == 2
+        assert f"There is no checkpoint of seed 0 in {finished} yet" in answer.err
+
+
+@pytest.mark.parametrize("command", ["eval", "watch", "resume"])
+def test_a_folder_that_is_no_run(command, qohort, tmp_path):
+    for content, sentence in (
+        (None, "there is no config.json in it"),
+        ("{}", "its config.json is not one of Qohort's"),
+        ('{"name": "x", "version": 3}', "its config.json is not one of Qohort's"),
+    ):
+        if content is not None:
+            (tmp_path / "config.json").write_text(content)
+        answer = qohort(command, tmp_path)
+        assert answer.code == 2
+        assert f"{tmp_path} is not a run folder: {sentence}. Run folders are named runs/WORLD/ALGORITHM-HASH." in (
+            answer.err
+        )
 
 
 def test_lost_lines(qohort, finished):
@@ -235,6 +258,22 @@ def test_a_damaged_config(qohort, finished):
         answer = qohort(*words)
         assert answer.code == 2
         assert "config.json is damaged" in answer.err
+        assert "Put it back from a copy; `qohort train … --fresh` makes another run." in answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["study", "somewhere", "--file", "nofile.toml"],
+        ["preview", "3m", "--out", "nodir/3m.png"],
+    ],
+)
+def test_a_path_that_never_was(words, qohort, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = qohort(*words)
+    assert answer.code == 2
+    assert "there is no such file or folder" in answer.err
+    assert "To fix it, check the spelling, or make the folder first." in answer.err
 
 
 @pytest.mark.parametrize(

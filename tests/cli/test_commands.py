@@ -158,7 +158,7 @@ def test_eval_plays_in_another_world_of_the_same_sizes(qohort, finished):
     assert json.loads(answer.out)["return"] == [2 * value for value in own["return"]]
     answer = qohort("eval", finished, "--world", "games/relay")
     assert answer.code == 2
-    assert "was trained on games/two-step; games/relay has other sizes" in answer.err
+    assert "was trained on games/two-step and has 2 agents; games/relay has 4. Choose a world" in answer.err
 
 
 def test_check_env_tells_the_sizes(qohort):

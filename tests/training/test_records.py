@@ -186,5 +186,5 @@ def test_a_full_disk_is_a_sentence(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path):
-    with pytest.raises(QohortError, match=r"Cannot write .*: a part of that path is gone"):
+    with pytest.raises(QohortError, match=r"Cannot write .*: there is no such file or folder"):
         Records(tmp_path / "none", columns=COLUMNS)
