@@ -120,26 +120,27 @@ def _rules(world: str, cells: Sequence[Cell]) -> Iterable[str]:
 
 def _versions(records: Sequence[RunRecord]) -> list[str]:
     """One sentence for the library itself, one for each revision, one for what it stands on."""
-    versions = [(record, _mapping(record, "versions")) for record in records]
+    worked = [(process, _named(record)) for record in records for process in record.processes]
     told = []
-    own = _by_value((str(found["qohort"]), _named(record)) for record, found in versions if "qohort" in found)
+    own = _by_value((version, _named(record)) for record in records for version in record.versions)
     if len(own) > 1:
         each = joined([f"{version} ({_some(who)})" for version, who in own.items()])
         told.append(f"Runs are of different versions of Qohort: {each}; {_GAME}.")
-    commits = _by_value((commit, _named(record)) for record in records if (commit := _commit(record, "git")))
+    commits = _by_value((commit, who) for process, who in worked if (commit := _commit(process, "git")))
     if len(commits) > 1:
         each = joined([f"{commit} ({_some(who)})" for commit, who in commits.items()])
         told.append(f"Runs were started from different revisions of the code: {each}; {_GAME}.")
     around = _by_value(
-        (commit, _named(record))
-        for record in records
-        if (commit := _commit(record, "folder_git")) and commit != _commit(record, "git")
+        (commit, who)
+        for process, who in worked
+        if (commit := _commit(process, "folder_git")) and commit != _commit(process, "git")
     )
     if len(around) > 1:
         each = joined([f"{commit} ({_some(who)})" for commit, who in around.items()])
         told.append(f"The code in the folder where runs were started is of different revisions: {each}.")
-    names = sorted({name for _, found in versions for name in found if name != "qohort"})
-    other = {name: sorted({str(found[name]) for _, found in versions if name in found}) for name in names}
+    versions = [_mapping(process, "versions") for process, _ in worked]
+    names = sorted({name for found in versions for name in found if name != "qohort"})
+    other = {name: sorted({str(found[name]) for found in versions if name in found}) for name in names}
     if differing := [f"{name} {joined(values)}" for name, values in other.items() if len(values) > 1]:
         told.append(f"Runs used different versions of other packages: {'; '.join(differing)}.")
     return told
@@ -147,7 +148,7 @@ def _versions(records: Sequence[RunRecord]) -> list[str]:
 
 def _machines(records: Sequence[RunRecord]) -> list[str]:
     """Times can be compared only where the machine was the same. What a run did not record contradicts nothing."""
-    machines = [(_machine(record.process), record) for record in records]
+    machines = [(_machine(process), record) for record in records for process in record.processes]
     different: list[_Machine] = []
     for machine, _ in sorted(machines, key=lambda found: found[0].unknown):
         if all(machine.contradicts(other) for other in different):
@@ -196,13 +197,13 @@ def _machine(process: Mapping[str, Any]) -> _Machine:
     )
 
 
-def _commit(record: RunRecord, name: str) -> str:
+def _commit(process: Mapping[str, Any], name: str) -> str:
     """The first letters of a revision; empty if none is known."""
-    return str(_mapping(record, name).get("commit", ""))[:8]
+    return str(_mapping(process, name).get("commit", ""))[:8]
 
 
-def _mapping(record: RunRecord, name: str) -> Mapping[str, Any]:
-    found = record.process.get(name)
+def _mapping(process: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = process.get(name)
     return found if isinstance(found, Mapping) else {}
 
 

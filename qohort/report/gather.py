@@ -88,10 +88,20 @@ class RunRecord:
     seeds: tuple[SeedRun, ...]
     """Those that have been evaluated at least once."""
     running: bool
-    process: Mapping[str, Any]
-    """The last process that worked here: versions, devices, revision."""
-    world_versions: tuple[str | None, ...]
-    """Of the world's rules, each once, as the processes that worked here met them; None where one recorded none."""
+    processes: tuple[Mapping[str, Any], ...]
+    """Those that worked here, at least one, in order: versions, devices, revision."""
+
+    @property
+    def world_versions(self) -> tuple[str | None, ...]:
+        """Of the world's rules, each once, as the processes that worked here met them; None where one recorded none."""
+        return tuple(dict.fromkeys(process.get("world_version") for process in self.processes))
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Of Qohort itself, each once, in order."""
+        found = (process.get("versions") for process in self.processes)
+        known = (str(each["qohort"]) for each in found if isinstance(each, Mapping) and "qohort" in each)
+        return tuple(dict.fromkeys(known))
 
 
 def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
@@ -132,7 +142,7 @@ def _read_run(folder: Path, studies: Studies) -> RunRecord:
     run = config["run"]
     planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
     finished, running = (folder / FINISHED).exists(), _is_running(folder)
-    steps, processes = int(run["steps"]), _processes(folder)
+    steps = int(run["steps"])
     seeds = [
         _read_seed(folder, seed, steps=steps, finished=finished and seed in planned, running=running)
         for seed in seeds_in(folder)
@@ -146,8 +156,7 @@ def _read_run(folder: Path, studies: Studies) -> RunRecord:
         planned_steps=steps,
         seeds=tuple(seed for seed in seeds if seed is not None),
         running=running,
-        process=processes[-1],
-        world_versions=tuple(dict.fromkeys(process.get("world_version") for process in processes)),
+        processes=tuple(_processes(folder)),
     )
 
 

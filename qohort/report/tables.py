@@ -1,7 +1,7 @@
 """The tables of a comparison."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -260,8 +260,7 @@ def _runs(comparison: Comparison) -> Table:
     for cell in _every(comparison):
         for run in cell.cell.seeds:
             record = next(record for record in cell.cell.records if run.folder.is_relative_to(record.folder))
-            versions = record.process.get("versions")
-            version = str(versions["qohort"]) if isinstance(versions, Mapping) and "qohort" in versions else NOTHING
+            version = ", then ".join(record.versions) or NOTHING
             folder = record.folder.relative_to(collection.root).as_posix()
             came = f"{run.last_step:,} of {run.planned_steps:,}"
             rows.append((*_names(cell), folder, str(run.seed), run.state, came, str(run.episodes), version))
@@ -275,7 +274,7 @@ def _runs(comparison: Comparison) -> Table:
                     "planned_steps": run.planned_steps,
                     "episodes": run.episodes,
                     "version": version,
-                    "world_version": record.process.get("world_version") or "",
+                    "world_version": record.processes[-1].get("world_version") or "",
                 }
             )
     return Table(

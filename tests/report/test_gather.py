@@ -42,7 +42,7 @@ def test_a_real_run(finished):
         assert (np.diff(run.seconds) > 0).all()
         assert run.speed is not None
         assert run.speed.steps_per_second > 0
-    assert record.process["versions"]["qohort"]
+    assert record.versions
 
 
 def test_the_page_on_runs_names_what_every_run_measures(finished):
@@ -266,6 +266,21 @@ def test_a_run_that_went_on_by_other_rules_is_said(tmp_path):
     assert record.world_versions == ("battle-v3", "battle-v4")
     (said,) = told(tmp_path)
     assert "different versions of it: battle-v3, then battle-v4 (vdn)." in said
+
+
+def test_every_process_of_a_run_counts(tmp_path):
+    """Not only the last one: what another machine or version did is in the numbers."""
+    write_run(tmp_path / "a", WHOLE, name="vdn")
+    folder = write_run(tmp_path / "b", WHOLE, name="qmix")
+    (then,) = json.loads((folder / "environment.json").read_text())["processes"]
+    first = {**then, "host": "there", "versions": {"qohort": "0.0.9"}, "git": {"commit": "1" * 40}}
+    (folder / "environment.json").write_text(json.dumps({"processes": [first, then]}))
+    said = told(tmp_path)
+    assert len(said) == 3
+    assert "0.0.9 (qmix on battle/3m) and 0.1.0 (qmix on battle/3m and vdn on battle/3m)" in said[0]
+    assert "00000000 (qmix on battle/3m and vdn on battle/3m) and 11111111 (qmix on battle/3m)" in said[1]
+    assert "different machines" in said[2]
+    assert [record.versions for record in gather(tmp_path)] == [("0.1.0",), ("0.0.9", "0.1.0")]
 
 
 def test_machines_are_told_apart_by_their_processors(tmp_path):
