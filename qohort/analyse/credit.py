@@ -73,9 +73,9 @@ def weigh(
         how: the discount, and how play is taken up again where there are no tables.
     """
     how = how or Replays()
-    for name, value in (("moments", moments), ("hold", how.hold), ("draws", how.draws)):
-        if value < 1:
-            raise QohortError(f"`{name}` is {value}; it must be at least 1.")
+    for name, value, least in (("moments", moments, 1), ("hold", how.hold, 1), ("draws", how.draws, 2)):
+        if value < least:
+            raise QohortError(f"`{name}` is {value}; it must be at least {least}.")
     tabular = isinstance(subject.env, TabularGame | MatrixGame)
     played = play(subject, episodes=episodes, stream=stream, resumable=not tabular)
     played = played.at(np.unique(np.linspace(0, played.moments - 1, moments).round().astype(int)))

@@ -212,7 +212,7 @@ def _listed(listed: Sequence[tuple[Audit, int]], *, watchable: bool) -> str:
     table = grid(["where", "gap", "greedy → best"], rows, texts=1)
     first, row = listed[0]
     command = (
-        f"qohort watch {first.subject.run} --seed {first.subject.seed} --which last "
+        f"qohort watch {first.subject.run} --seed {first.subject.seed} --which {first.subject.which} "
         f"--number {int(first.played.episode[row])}" + (f" --stream {first.stream}" if first.stream else "")
     )
     return f"{table}\n\nTo watch the first one: `{command}`." if watchable else table

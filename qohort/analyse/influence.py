@@ -36,7 +36,7 @@ class Replays:
     hold: int = 1
     """For so many steps those outside the coalition act at random; afterwards everyone is greedy again."""
     draws: int = 16
-    """How often each coalition is played."""
+    """How often each coalition is played; at least twice, since halves of the draws are compared."""
     most: int = 512
     """Up to so many joint actions, all of them are tried (if `hold` is 1)."""
 
@@ -51,7 +51,10 @@ def by_tables(game: TabularGame | MatrixGame, played: Played, *, gamma: float) -
 
 
 def by_replay(subject: Subject, played: Played, *, how: Replays) -> Float[np.ndarray, "Z C D"]:
-    """Values of coalitions from playing on: the discounted rewards from the moment to the end, for every draw."""
+    """Values of coalitions from playing on: the discounted rewards from the moment to the end, for every draw.
+
+    One column stands for all draws if all joint actions could be tried and the world drew nothing in any moment.
+    """
     found = []
     for row in range(played.moments):
         actors = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row][None], played.actors)
@@ -77,11 +80,14 @@ def _values(
         every = np.array(list(itertools.product(*(np.flatnonzero(row) for row in avail))), np.int32)
         filled = every[np.arange(_rounded(len(every))) % len(every)]
         outside = np.zeros(filled.shape, bool)
-        returns = _play_on(subject, actors, filled[:, None], outside, how=how, key=key)[: len(every), 0]
+        drawn = np.repeat(filled[:, None], how.draws, axis=1)
+        returns = _play_on(subject, actors, drawn, outside, how=how, key=key)[: len(every)]
+        if np.all(returns == returns[:, :1]):  # nothing is drawn here: one column says it all
+            returns = returns[:, :1]
         shape = tuple(int(row.sum()) for row in avail)
         chosen = np.array([int(row[:action].sum()) for row, action in zip(avail, actions, strict=True)])
-        table = returns.reshape(shape)
-        return coalition_values(table, chosen, np.ones((len(shape), max(shape)), bool))[:, None]
+        allowed = np.ones((len(shape), max(shape)), bool)
+        return np.stack([coalition_values(table.reshape(shape), chosen, allowed) for table in returns.T], axis=-1)
     rng = np.random.default_rng(int(jax.random.bits(key)))
     random = np.stack([rng.choice(np.flatnonzero(row), size=how.draws) for row in avail], axis=-1)
     forced = np.where(members[:, None], actions[None, None], random[None]).astype(np.int32)

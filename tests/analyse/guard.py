@@ -35,8 +35,11 @@ class Guard(AbstractEnv):
     """
 
     spec: EnvSpec = eqx.field(static=True)
+    luck: float = eqx.field(static=True)
+    """Normal noise of this size is added to every reward."""
 
-    def __init__(self) -> None:
+    def __init__(self, luck: float = 0.0) -> None:
+        self.luck = luck
         self.spec = EnvSpec(
             name="tests/guard",
             agents=("page", "squire", "knight"),
@@ -54,6 +57,7 @@ class Guard(AbstractEnv):
     def step(self, key: PRNGKeyArray, state: Watch, actions: Int[Array, " N"]) -> tuple[Watch, Outcome]:
         works = ((actions == WORK) & (state.health > 0)).astype(jnp.float32)
         reward = works @ jnp.array(WORTH) + BONUS * works[0] * works[1]
+        reward = reward + self.luck * jax.random.normal(key)
         reached = Watch(health=jnp.maximum(state.health - 1.0, 0.0), time=state.time + 1)
         over = reached.time >= 4
         return reached, Outcome(reward=reward[None], terminated=over, truncated=~over & over, metrics={})

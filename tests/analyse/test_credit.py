@@ -103,6 +103,20 @@ def test_a_sampled_truth_says_how_sure_it_is(guards):
     assert "between two halves of the draws" in findings([found])[-1]
 
 
+def test_where_the_world_draws_the_truth_is_a_mean_of_draws():
+    """All joint actions are tried, but each reward has noise: no single play is the truth, the mean of many is near."""
+    chancy = Guard(luck=1.0)
+    subject = subject_of(chancy, WORKING, VDN())
+    played = play(subject, episodes=1, resumable=True).at(slice(0, 1))
+    values = by_replay(subject, played, how=Replays(gamma=0.9, draws=200))
+    assert values.shape == (1, 8, 200)
+    assert values[0, -1].std() == pytest.approx(np.sqrt(sum(0.9 ** (2 * t) for t in range(4))), rel=0.2)
+    found = compared(subject, played, values)
+    assert not found.exact
+    np.testing.assert_allclose(found.shapley[0], [0.5 + 1.125, 1 + 1.125, 2], atol=0.5)
+    assert compared(subject, played, by_replay(subject_of(GUARD, WORKING, VDN()), played, how=Replays())).exact
+
+
 def test_what_cannot_be_asked(guards):
-    with pytest.raises(QohortError, match="`draws` is 0; it must be at least 1"):
-        weigh(guards[0], episodes=1, how=Replays(draws=0))
+    with pytest.raises(QohortError, match="`draws` is 1; it must be at least 2"):
+        weigh(guards[0], episodes=1, how=Replays(draws=1))

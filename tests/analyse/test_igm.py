@@ -102,7 +102,7 @@ def test_the_page_says_where_to_watch(tmp_path):
     assert all(path.stat().st_size > 500 for path in paths)
     page = (tmp_path / "igm.md").read_text()
     assert "agent 0: B → A" in page
-    assert "qohort watch runs/by-hand --seed 0 --which last --number 0" in page
+    assert "qohort watch runs/by-hand --seed 0 --which best --number 0" in page
     content = json.loads((tmp_path / "igm.json").read_text())
     assert [seed["violations"] for seed in content["seeds"]] == [1, 0]
     assert content["seeds"][0]["list"][0]["best"] == [0, 1]
