@@ -8,10 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from qohort.cli.parse import parse
-from qohort.cli.train import be_deterministic, finish
+from qohort.cli.train import finish
 from qohort.envs import make
 from qohort.errors import QohortError
+from qohort.training.flags import parse
 from qohort.training.load import Which, load, read_run
 from qohort.training.load import evaluate as play
 from qohort.training.run import Run
@@ -32,8 +32,6 @@ def resume(argv: Sequence[str]) -> int:
     flags = parse(ResumeFlags, rest, prog=f"qohort resume {folder}", default={"run": before})
     if flags.run.folder != folder:
         raise QohortError(f"A run goes on where it is, in {folder}; to have it elsewhere, move the folder first.")
-    if flags.run.deterministic:
-        be_deterministic()
     return finish(train(config.algorithm, config.world, flags.run, name=config.name, source=config.source))
 
 

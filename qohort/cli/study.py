@@ -10,13 +10,13 @@ import jax
 import tyro
 from rich.console import Console
 
-from qohort.cli.parse import parse
 from qohort.errors import QohortError
 from qohort.study.display import failures, results
 from qohort.study.file import read_file
 from qohort.study.grid import Grid, parse_option
 from qohort.study.manifest import LOGS
 from qohort.study.study import Studied, commands, run_study
+from qohort.training.flags import parse
 
 _WIDE = 160
 """Columns of a table that goes into a file or a pipe."""

@@ -1,18 +1,12 @@
 """`qohort train NAME WORLD`: the name, the world and a preset choose the settings, flags change them."""
 
 import argparse
-import dataclasses
-import os
 from collections.abc import Sequence
-from typing import Annotated, Any
 
-import tyro
-
-from qohort.algorithms.method import Preset
 from qohort.algorithms.registry import METHODS, preset, preset_names
-from qohort.cli.parse import parse
 from qohort.errors import QohortError
 from qohort.networks import TEAMS
+from qohort.training.flags import flags_type, parse
 from qohort.training.run import Run
 from qohort.training.train import Trained, train
 
@@ -42,8 +36,6 @@ def main(argv: Sequence[str]) -> int:
         default={"algorithm": settings.algorithm, "run": Run(**settings.run)},
         description=f"Settings from: {settings.source}",
     )
-    if flags.run.deterministic:
-        be_deterministic()
     return finish(train(flags.algorithm, chosen.world, flags.run, name=chosen.name, source=settings.source))
 
 
@@ -56,12 +48,6 @@ def finish(trained: Trained) -> int:
         print(f"Everything is in {trained.folder}")
         return 0
     return 128 + (trained.signal or 0)
-
-
-def be_deterministic() -> None:
-    """Only deterministic operations on a GPU; XLA reads this when its first program is compiled."""
-    flag = "--xla_gpu_deterministic_ops=true"
-    os.environ["XLA_FLAGS"] = " ".join(filter(None, (os.environ.get("XLA_FLAGS"), flag)))
 
 
 def _choose(argv: Sequence[str]) -> tuple[argparse.Namespace | None, list[str]]:
@@ -80,12 +66,3 @@ def _choose(argv: Sequence[str]) -> tuple[argparse.Namespace | None, list[str]]:
     chosen, rest = picker.parse_known_args(list(argv[2:]))
     chosen.name, chosen.world = argv[:2]
     return chosen, rest
-
-
-def flags_type(settings: Preset) -> Any:
-    """The settings as a type for tyro: the algorithm's own class, and the run's flags without a prefix."""
-    return dataclasses.make_dataclass(
-        "Flags",
-        [("algorithm", type(settings.algorithm)), ("run", Annotated[Run, tyro.conf.arg(name="")])],
-        frozen=True,
-    )

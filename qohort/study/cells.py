@@ -14,13 +14,12 @@ from typing import Any
 
 from qohort.algorithms.method import Preset
 from qohort.algorithms.registry import preset
-from qohort.cli.parse import parse
-from qohort.cli.train import flags_type
 from qohort.envs import AbstractEnv, make
 from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
 from qohort.errors import QohortError
 from qohort.study.grid import Grid, Trial, trials
+from qohort.training.flags import flags_type, parse
 from qohort.training.run import Run, asked_of, grid_of
 from qohort.training.run_folder import default_path
 from qohort.training.settings import KIND, config_to_dict, differences, flat, listed, split_differences

@@ -56,7 +56,7 @@ def launch(words: Sequence[str], environment: Mapping[str, str], log: Path) -> C
             file.flush()
             begun = file.tell()
             process = subprocess.Popen(
-                [sys.executable, "-m", "qohort.study.child", str(os.getpid()), *words],
+                [sys.executable, "-m", "qohort.cli.child", str(os.getpid()), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
 from qohort.errors import QohortError
 from qohort.replay.memory import check_memory
+from qohort.training.deterministic import be_deterministic
 from qohort.training.interrupt import Interrupt
 from qohort.training.known import CONFIG_CLASSES
 from qohort.training.programs import Programs
@@ -62,7 +63,10 @@ def train(
         source: where the settings come from; kept in the run folder.
         display: where progress is shown; standard error if not given.
     """
-    job = _job(algorithm, world, run or Run(), name=name, source=source)
+    run = run or Run()
+    if run.deterministic:
+        be_deterministic()  # before anything is computed
+    job = _job(algorithm, world, run, name=name, source=source)
     with contextlib.ExitStack() as stack:
         display = stack.enter_context(display or Display())
         _say_memory(job, display)

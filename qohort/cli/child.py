@@ -1,4 +1,4 @@
-"""The process of one cell: `python -m qohort.study.child STUDY train ...`, which is `qohort train ...`.
+"""The process of one cell: `python -m qohort.cli.child STUDY train ...`, which is `qohort train ...`.
 
 It belongs to the study, and so leaves when the study is gone, having saved what it has. A study that was
 killed then finds its run folders free and its cells further than a checkpoint of minutes ago.
