@@ -35,6 +35,8 @@ from qohort.training.provenance import describe
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "scale.json"
 ENVIRONMENTS, WINDOWS, STEPS, REPEATS = 2, 2, 8, 7
+OF_THE_MACHINE = ("folder", "host", "pid")
+"""What is known of a process and not kept."""
 WORLDS = {
     "battle/crowd": "battle/crowd?size={}",
     "pursuit/stag-hunt": "pursuit/stag-hunt?hunters={}",
@@ -170,7 +172,8 @@ def main() -> None:
             answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             rows.append(json.loads(answer.stdout.splitlines()[-1]))
             console.print(rows[-1])
-            flags.out.write_text(json.dumps({"environment": describe(), "rows": rows}, indent=1) + "\n")
+            environment = {name: value for name, value in describe().items() if name not in OF_THE_MACHINE}
+            flags.out.write_text(json.dumps({"environment": environment, "rows": rows}, indent=1) + "\n")
             flags.out.with_suffix(".md").write_text(markdown(rows))
 
 
