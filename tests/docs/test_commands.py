@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qohort.algorithms.registry import METHODS, preset
+from qohort.algorithms.registry import METHODS, default_preset, preset
 from qohort.cli.main import COMMANDS
 from qohort.cli.parse import parse
 from qohort.envs import AbstractEnv, make
@@ -61,6 +61,16 @@ def test_a_command_is_understood(command, capsys):
     elif name == "train" and not rest[1].startswith(FILES_OF_THE_READER):
         algorithm = stopped.value.args[0].algorithm
         algorithm.check(world(rest[1]).spec)
+
+
+def test_no_command_trains_for_long_unasked():
+    """`paper` and two million steps are for those who ask for them."""
+    long = []
+    for command in commands():
+        name, *rest = shlex.split(command)
+        if name == "train" and not {"--preset", "--steps"} & set(rest) and default_preset(*rest[:2]) == "paper":
+            long.append(command)
+    assert [command for command in long if not command.split()[2].startswith(FILES_OF_THE_READER)] == []
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command.startswith("study ")])
