@@ -2,9 +2,9 @@
 
     python benchmarks/sensitivity.py RUN [RUN ...] [--episodes 256]
 
-Each run's best teams play greedily in the world that they were trained on and in worlds in which one uncertain number
-of the engine has another value; docs/fidelity.md says what these numbers are. Nothing is trained anew: what is measured
-is how far a policy that was learnt under one assumption depends on it.
+Each run's best teams play greedily in the battle that they were trained on, without its options, and in battles in
+which one uncertain number of the engine has another value; docs/fidelity.md says what these numbers are. Nothing is
+trained anew: what is measured is how far a policy that was learnt under one assumption depends on it.
 """
 
 import dataclasses

@@ -10,14 +10,10 @@ the machine's matmul rate: then the yardstick is not the one that the goals were
 
 import dataclasses
 import importlib.util
-import json
-import os
 import pathlib
-import platform
 from collections.abc import Sequence
 
-import jax
-
+from qohort.bench import sheet
 from qohort.bench.update import (
     MATMUL_SIZE,
     SHAPES,
@@ -98,6 +94,7 @@ class LearnerFlags:
         for name in ("episodes", "repeats"):
             if getattr(self, name) < 1:
                 raise QohortError(f"--{name} is {getattr(self, name)}; it must be at least 1.")
+        sheet.check_target(self.json)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -105,13 +102,9 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(LearnerFlags, argv, prog="qohort bench learner")
     if not importlib.util.find_spec("torch"):
         print("PyTorch is not installed: Qohort is measured alone. To compare, in the clone: pip install -e '.[bench]'")
-    rows = [
-        report(shape, flags.episodes, time_shape(shape, flags.episodes, flags.repeats))
-        for shape in SHAPES
-        if shape.name in flags.shapes
-    ]
-    if flags.json:
-        machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "jax": jax.__version__}
-        content = {"machine": machine, "episodes": flags.episodes, "rows": rows}
-        flags.json.write_text(json.dumps(content, indent=1) + "\n")
+    rows: list[dict[str, object]] = []
+    for shape in SHAPES:
+        if shape.name in flags.shapes:
+            rows.append(report(shape, flags.episodes, time_shape(shape, flags.episodes, flags.repeats)))
+            sheet.write(flags.json, rows, episodes=flags.episodes)
     return 0

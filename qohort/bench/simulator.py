@@ -6,10 +6,7 @@ state and availability after every step; the sums of all of them are returned, s
 
 import dataclasses
 import importlib.util
-import json
-import os
 import pathlib
-import platform
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from qohort.bench import sheet
 from qohort.bench.update import THREADS_SETTLE
 from qohort.cli.parse import parse
 from qohort.envs.base import AbstractEnv
@@ -118,6 +116,7 @@ class SimulatorFlags:
         for name in ("battles", "steps", "repeats"):
             if getattr(self, name) < 1:
                 raise QohortError(f"--{name} is {getattr(self, name)}; it must be at least 1.")
+        sheet.check_target(self.json)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -129,12 +128,10 @@ def main(argv: Sequence[str]) -> int:
             "JaxMARL is not installed: battles are measured alone. "
             "To compare, in the clone: pip install -e '.[jaxmarl]'"
         )
-    rows = [_measured(name, flags, peer=peer) for name in flags.maps]
-    if flags.json:
-        machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "jax": jax.__version__}
-        device = jax.devices()[0].device_kind
-        content = {"machine": {**machine, "device": device}, "battles": flags.battles, "rows": rows}
-        flags.json.write_text(json.dumps(content, indent=1) + "\n")
+    rows: list[dict[str, Any]] = []
+    for name in flags.maps:
+        rows.append(_measured(name, flags, peer=peer))
+        sheet.write(flags.json, rows, battles=flags.battles)
     return 0
 
 
@@ -145,8 +142,8 @@ def _measured(name: str, flags: SimulatorFlags, *, peer: bool) -> dict[str, Any]
     if peer:
         try:
             plays["smax"] = smax_play(name, flags.battles, flags.steps)
-        except (KeyError, ValueError, JaxRuntimeError):
-            print(f"{name}: SMAX has no such scenario")
+        except (KeyError, ValueError, JaxRuntimeError) as error:
+            print(f"{name}: SMAX has no such scenario, or cannot play it here: {error!r:.200}")
     spent: dict[str, list[float]] = {side: [] for side in plays}
     for repeat in range(flags.repeats):
         for side, (play, _) in plays.items():

@@ -13,10 +13,8 @@ a simplification with its own rules. What is compared is how long a person waits
 import dataclasses
 import functools
 import importlib.util
-import json
 import os
 import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +23,7 @@ from typing import Any, NamedTuple
 import jax
 
 from qohort.algorithms.registry import METHODS, preset, unknown
-from qohort.bench import smax_qmix
+from qohort.bench import sheet, smax_qmix
 from qohort.cli.parse import parse
 from qohort.envs.registry import make
 from qohort.errors import QohortError
@@ -175,6 +173,7 @@ class TrainingFlags:
         for world in self.worlds:
             if not world.startswith("battle/"):
                 raise QohortError(f"{world!r} is no battle; give one that SMAX has too, such as 'battle/3m'.")
+        sheet.check_target(self.json)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -186,13 +185,11 @@ def main(argv: Sequence[str]) -> int:
         print(
             "JaxMARL is not installed: Qohort is measured alone. To compare, in the clone: pip install -e '.[jaxmarl]'"
         )
-    rows = [_measured(world, flags, peer=peer) for world in flags.worlds]
-    if flags.json:
-        machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "jax": jax.__version__}
-        device = jax.devices()[0].device_kind
-        asked = {name: value for name, value in dataclasses.asdict(flags).items() if name != "json"}
-        content = {"machine": {**machine, "device": device}, "flags": asked, "rows": rows}
-        flags.json.write_text(json.dumps(content) + "\n")
+    asked = {name: value for name, value in dataclasses.asdict(flags).items() if name != "json"}
+    rows: list[dict[str, Any]] = []
+    for world in flags.worlds:
+        rows.append(_measured(world, flags, peer=peer))
+        sheet.write(flags.json, rows, flags=asked)
     return 0
 
 

@@ -152,13 +152,13 @@ def _timing(walls: Sequence[float], cpus: Sequence[float]) -> Timing:
     return Timing(least=min(walls) * 1e3, median=statistics.median(walls) * 1e3, cpu=min(cpus) * 1e3)
 
 
-def matmul_gflop(shape: LearnerShape, episodes: int, hidden: int = 64) -> float:
+def matmul_gflop(shape: LearnerShape, episodes: int) -> float:
     """The matrix products of one update of Qatten with four heads, in 1e9 operations.
 
     Live and target agents read T+1 frames; a gradient costs twice the forward products, less the input layer's, which
     needs none with respect to observations. One-hot inputs are counted as columns, as PyTorch multiplies them.
     """
-    frames = (shape.steps + 1) * episodes * shape.agents
+    hidden, frames = 64, (shape.steps + 1) * episodes * shape.agents
     input_layer = frames * (shape.obs + shape.actions + shape.agents) * hidden
     rest = frames * hidden * (6 * hidden + shape.actions)
     heads, embed, hyper_hidden, rows = 4, 32, 64, shape.steps * episodes
