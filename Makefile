@@ -44,7 +44,7 @@ lint: .venv/.ready-dev+plots+tensorboard  ## ruff and pyright over everything
 	@$(BIN)/pyright
 
 docs: .venv/.ready-docs  ## the documentation site, into site/
-	@$(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
+	@$(BIN)/mkdocs build --strict && echo "site/index.html"
 
 clean:  ## remove the environment and caches
 	rm -rf .venv .cache site
