@@ -1,8 +1,6 @@
 """The learning curve of a run: greedy evaluations against environment steps, every seed and their mean."""
 
-import contextlib
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from jaxtyping import Float, Int
 from qohort.errors import QohortError
 from qohort.report.figures import MUTED, NAMES, OURS, dress, save, short, styled
 from qohort.training import disk
-from qohort.training.records import METRICS
+from qohort.training.records import METRICS, line_of
 from qohort.training.run_folder import read_config
 from qohort.training.seeds import seed_folder, seeds_in
 
@@ -147,13 +145,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     """What can be read of a metric file; a process may be in the middle of a line."""
     if not path.is_file():
         return []
-    lines = []
-    for line in path.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):
-            content = json.loads(line)
-            if isinstance(content, dict) and "step" in content:
-                lines.append(content)
-    return lines
+    return [line for text in path.read_bytes().splitlines() if (line := line_of(text)) is not None]
 
 
 def _line(log: Sequence[Mapping[str, Any]], metric: str) -> Line | None:

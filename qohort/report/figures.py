@@ -34,7 +34,7 @@ _SOLID, _DASHED, _DOTTED, _MIXED = "solid", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Look:
-    """How an algorithm is drawn: colour, dashes and marker all tell it apart, so any two of them may be lost."""
+    """How an algorithm is drawn: colour and marker each tell any of seven apart, dashes those that come after."""
 
     colour: str
     dashes: Any

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from qohort.errors import QohortError
 from qohort.study.manifest import MANIFEST
 from qohort.training import disk
-from qohort.training.records import METRICS, TIMING, running_clock
+from qohort.training.records import METRICS, TIMING, line_of, running_clock
 from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, clean, is_ours, read_config
 from qohort.training.seeds import seed_folder, seeds_in
 from qohort.training.session import ABSOLUTE_FILE
@@ -240,11 +240,9 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
         parts.pop()
     lines: list[dict[str, Any]] = []
     for number, part in enumerate(parts, start=1):
-        content: Any = None
-        with contextlib.suppress(ValueError):
-            content = json.loads(part)
-        if isinstance(content, dict) and isinstance(content.get("step"), int):
-            lines.append(content)
+        line = line_of(part)
+        if line is not None:
+            lines.append(line)
         elif number == len(parts):
             return lines, True
         else:

@@ -2,12 +2,9 @@
 
 import dataclasses
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import qohort
 from qohort.errors import QohortError
@@ -16,6 +13,7 @@ from qohort.report.comparison import Comparison
 from qohort.report.figures import FORMATS, NAMES
 from qohort.report.labels import joined
 from qohort.report.marl_eval import marl_eval
+from qohort.report.plain import plain
 from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import RESAMPLES
 from qohort.report.table import Table
@@ -95,17 +93,7 @@ def numbers(comparison: Comparison, caveats: Sequence[str]) -> dict[str, Any]:
         "aggregate_shares": comparison.shares,
         "improvement": pairs,
     }
-    return _plain(content)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return plain(content)
 
 
 def _json(content: Any) -> str:

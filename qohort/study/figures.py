@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qohort.study.cells import Cell
-from qohort.training.records import METRICS, TIMING, running_clock
+from qohort.training.records import METRICS, TIMING, line_of, running_clock
 from qohort.training.seeds import seed_folder
 from qohort.training.session import ABSOLUTE_FILE
 
@@ -21,7 +21,7 @@ class SeedFigures:
 
     step: int = 0
     seconds: float = 0.0
-    """Of playing and learning, over all processes that worked on it."""
+    """What it took, over all processes that worked on it: compilation, evaluations and checkpoints too."""
     rate: float | None = None
     """Steps per second, the newest."""
     metric: str = RETURN
@@ -130,7 +130,9 @@ class Tail:
         except OSError:
             return self._lines
         for line in whole.split(b"\n") if newline else []:
-            self._lines.append(self._reduce(json.loads(line)))
+            content = line_of(line)
+            if content is not None:  # damage is for the run to refuse; a study only looks
+                self._lines.append(self._reduce(content))
             self._newest = line + b"\n"
             self._offset += len(self._newest)
         return self._lines

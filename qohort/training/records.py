@@ -14,6 +14,7 @@ The first two are a function of configuration and seed alone. A checkpoint keeps
 resuming cuts them back to it, so that an interrupted run leaves the same bytes as one that was not.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -118,6 +119,15 @@ def kept_lines(path: Path, positions: Mapping[str, int]) -> list[dict[str, Any]]
         _check(path, position)
         with path.open("rb") as file:
             return [json.loads(line) for line in file.read(position).splitlines()]
+
+
+def line_of(text: bytes) -> dict[str, Any] | None:
+    """A line of a metric file, or None if it is not whole; what that means is for the caller to say."""
+    with contextlib.suppress(ValueError):
+        content = json.loads(text)
+        if isinstance(content, dict) and isinstance(content.get("step"), int):
+            return content
+    return None
 
 
 def running_clock(seconds: Sequence[float]) -> list[float]:

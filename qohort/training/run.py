@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from qohort.errors import QohortError
+from qohort.limits import at_least
 
 MAY_CHANGE = frozenset(
     f"run.{name}"
@@ -69,20 +70,19 @@ class Run:
     """Write TensorBoard files too."""
 
     def __post_init__(self) -> None:
-        least = {"steps": 1, "seeds": 1, "seed": 0, "chunk": 1, "eval_episodes": 1, "absolute_factor": 1, "keep": 1}
-        for name, limit in least.items():
-            if getattr(self, name) < limit:
-                raise QohortError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be at least {limit}.")
+        for name in ("steps", "seeds", "chunk", "eval_every", "eval_episodes", "absolute_factor", "log_every", "keep"):
+            at_least(1, **{_flag(name): getattr(self, name)})
+        for name in ("seed", "checkpoint_every"):
+            at_least(0, **{_flag(name): getattr(self, name)})
         if self.seed + self.seeds - 1 > LAST_SEED:
             raise QohortError(
                 f"The last seed is {self.seed + self.seeds - 1}; above {LAST_SEED} seeds repeat earlier ones."
             )
-        for name in ("eval_every", "log_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QohortError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
-        if not self.checkpoint_every >= 0:
-            raise QohortError(f"--checkpoint-every is {self.checkpoint_every}; it must be 0 seconds or more.")
+
+
+def _flag(name: str) -> str:
+    """What a setting is called on the command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-SUMMED = ("episodes", "updates")
-
 
 @dataclasses.dataclass
 class Tally:

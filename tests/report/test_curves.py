@@ -13,7 +13,7 @@ from qohort.report.curves import draw_curve, read_curve
 
 @pytest.fixture
 def folder(tmp_path):
-    config = {"name": "qatten", "world": "games/relay", "run": {"seed": 0, "seeds": 3}}
+    config = {"name": "qatten", "world": "games/relay", "algorithm": {}, "run": {"seed": 0, "seeds": 3}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     return tmp_path
 

@@ -47,7 +47,7 @@ def test_interrupted_it_leaves_with_the_signal_and_no_picture(tmp_path, monkeypa
 
 def test_a_missing_extra_is_told_before_training(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(QohortError, match=r"pip install 'qohort\[plots\]'"):
+    with pytest.raises(QohortError, match=r"pip install -e '\.\[plots\]'"):
         demo.demo(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert demo.main() == 2

@@ -168,13 +168,13 @@ def test_a_world_without_a_scene_gets_a_sentence(finished):
 def test_what_is_missing_is_said_with_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.delitem(sys.modules, "qohort.report.raster")
-    with pytest.raises(QohortError, match=r"needs Pillow.*pip install 'qohort\[video\]'"):
+    with pytest.raises(QohortError, match=r"needs Pillow.*pip install -e '\.\[video\]'"):
         importlib.import_module("qohort.report.raster")
 
 
 def test_a_film_without_ffmpeg_is_refused_with_the_command(monkeypatch, finished, tmp_path):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(QohortError, match=r"needs imageio-ffmpeg.*pip install 'qohort\[video\]'"):
+    with pytest.raises(QohortError, match=r"needs imageio-ffmpeg.*pip install -e '\.\[video\]'"):
         raster.write_mp4(watch(finished, env=SHORT), tmp_path / "episode.mp4")
 
 

@@ -383,7 +383,7 @@ def test_without_matplotlib_there_are_still_tables(pair, tmp_path, capsys, monke
     out = tmp_path / "out"
     code, _, said = qohort(capsys, "report", pair, "--out", out)
     assert code == 2
-    assert re.search(r"Tables and numbers are written, but no figures\. .*pip install 'qohort\[plots\]'", said)
+    assert re.search(r"Tables and numbers are written, but no figures\. .*pip install -e '\.\[plots\]'", said)
     assert (out / "tables" / "scores.csv").is_file()
     assert "There are no figures" in (out / "report.md").read_text()
     assert not list((out / "figures").iterdir())

@@ -36,13 +36,19 @@ def test_a_cell_from_nothing_to_the_end(cell, tmp_path):
     metrics, timing = tmp_path / "seed-0" / "metrics.jsonl", tmp_path / "seed-0" / "timing.jsonl"
     begun = [evaluation(0, 3.0), {"seed": 0, "step": 50, "train/loss": 1.0}, evaluation(100, 7.0)]
     write(metrics, *begun, rest='{"seed": 0, "st')
-    write(timing, {"seconds": 2.0}, {"seconds": 4.0, "steps_per_second": 25.0})
+    write(timing, {"step": 0, "seconds": 2.0}, {"step": 0, "seconds": 4.0, "steps_per_second": 25.0})
     seed = watch.look().seeds[0]
     assert (seed.step, seed.last, seed.best, seed.seconds, seed.rate) == (100, 7.0, 7.0, 4.0, 25.0)
     assert (seed.metric, seed.done) == ("return", False)
 
     write(metrics, *begun, evaluation(200, 5.0))
-    write(timing, {"seconds": 2.0}, {"seconds": 4.0}, {"seconds": 1.5}, {"seconds": 2.5})  # a second process
+    write(
+        timing,
+        {"step": 0, "seconds": 2.0},
+        {"step": 0, "seconds": 4.0},
+        {"step": 0, "seconds": 1.5},
+        {"step": 0, "seconds": 2.5},
+    )  # a second process
     write(tmp_path / "seed-0" / "absolute.json", {"steps": 200, "eval/return": 6.5})
     write(tmp_path / "seed-1" / "metrics.jsonl", evaluation(0, 1.0))
     figures = watch.look()
@@ -65,6 +71,13 @@ def test_a_file_that_is_cut_back(cell, tmp_path):
     assert watch.look().seeds[0].best == 6.5
 
 
+def test_a_damaged_line_is_not_the_end_of_the_study(cell, tmp_path):
+    """The run itself refuses it; here it is left out."""
+    path = tmp_path / "seed-0" / "metrics.jsonl"
+    write(path, evaluation(0, 3.0), rest="\x00\x00\n[]\n" + json.dumps(evaluation(100, 7.0)) + "\n")
+    assert Watch(cell, tmp_path).look().seeds[0].last == 7.0
+
+
 def test_worlds_that_can_be_won_and_values_that_are_no_numbers(cell, tmp_path):
     won = {"step": 0, "eval/return": 3.0, "eval/win_rate": 0.25}
     write(tmp_path / "seed-0" / "metrics.jsonl", won, {**won, "step": 100, "eval/win_rate": 0.75})
@@ -75,7 +88,7 @@ def test_worlds_that_can_be_won_and_values_that_are_no_numbers(cell, tmp_path):
 
 def test_seeds_that_train_together_share_their_time(cell, tmp_path):
     for seed in (0, 1):
-        write(tmp_path / f"seed-{seed}" / "timing.jsonl", {"seconds": 3.0})
+        write(tmp_path / f"seed-{seed}" / "timing.jsonl", {"step": 0, "seconds": 3.0})
     assert Watch(cell, tmp_path).look().seconds == 6.0
     (tmp_path / "seeds-0-to-1").mkdir()
     assert Watch(cell, tmp_path).look().seconds == 3.0

@@ -72,7 +72,7 @@ def test_interrupting_is_no_failure_of_a_sink():
 def test_a_missing_package_is_a_sentence_with_the_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
-    with pytest.raises(QohortError, match=r"pip install 'qohort\[tensorboard\]'"):
+    with pytest.raises(QohortError, match=r"pip install -e '\.\[tensorboard\]'"):
         TensorBoard(tmp_path)
 
 
