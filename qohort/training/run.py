@@ -127,7 +127,10 @@ def going_on(run: Run, before: Run, environments: int) -> tuple[Run, str]:
     """
     if run.eval_every is not None or run.chunk != before.chunk:
         return run, ""
-    had = grid_of(before, environments)
+    try:
+        had = grid_of(before, environments)
+    except QohortError:  # of another run, which is refused with a sentence of its own
+        return run, ""
     if run.steps % had.eval_every:
         now = grid_of(run, environments)
         return run, (
