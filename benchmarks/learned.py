@@ -30,7 +30,7 @@ HEAD = ("battle", "preset", "method", "steps", "seeds", "won, %", "minutes")
 class Flags:
     results: pathlib.Path = RESULTS / "battle-v3"
     """Where runs and reports are."""
-    runs: tuple[str, ...] = ("grid", "methods", "paper", "pqn-iql/minibatches-8")
+    runs: tuple[str, ...] = ("grid", "maps", "methods", "paper", "pqn-iql/minibatches-8")
     """Folders of runs there, as benchmarks/keep_runs.py leaves them."""
     out: pathlib.Path = RESULTS / "battle-learned.md"
     """Where the table goes."""
