@@ -12,6 +12,7 @@ import numpy as np
 from qohort.analyse.ranks import over_seeds
 from qohort.errors import QohortError
 from qohort.report import figures
+from qohort.report.plain import plain
 from qohort.report.statistics import Interval
 from qohort.training import disk
 
@@ -71,19 +72,6 @@ def grid(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
     align = ["---"] * texts + ["---:"] * (len(header) - texts)
     lines = [header, align, *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def plain(value: Any) -> Any:
-    """Data as JSON has it; what is unknown is null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def told(interval: Interval, digits: int = 2) -> str:

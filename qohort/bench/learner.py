@@ -25,8 +25,8 @@ from qohort.bench.update import (
     matmul_gflop,
     measure,
 )
-from qohort.cli.parse import parse
 from qohort.errors import QohortError
+from qohort.training.flags import parse
 
 PUBLISHED_MS = {"3m": 63.0, "2s3z": 127.0, "MMM2": 393.0, "27m_vs_30m": 947.0}
 """The learner of the published Qatten code, where PyTorch's 2048³ product ran at `PUBLISHED_GFLOPS`."""

@@ -17,10 +17,10 @@ from jaxtyping import Array, PRNGKeyArray
 
 from qohort.bench import sheet
 from qohort.bench.update import THREADS_SETTLE
-from qohort.cli.parse import parse
 from qohort.envs.base import AbstractEnv
 from qohort.envs.registry import make
 from qohort.errors import QohortError
+from qohort.training.flags import parse
 
 GOALS = {"3m": 1.5, "2s3z": 2.0, "27m_vs_30m": 5.0}
 """How many times SMAX's rate is asked for."""

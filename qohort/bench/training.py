@@ -24,10 +24,10 @@ import jax
 
 from qohort.algorithms.registry import METHODS, preset, unknown
 from qohort.bench import sheet, smax_qmix
-from qohort.cli.parse import parse
 from qohort.envs.registry import make
 from qohort.errors import QohortError
 from qohort.training.evaluation import evaluation_key
+from qohort.training.flags import parse
 from qohort.training.programs import Programs
 from qohort.training.run import Run, grid_of
 

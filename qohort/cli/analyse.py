@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from qohort.cli.parse import parse
 from qohort.errors import QohortError
+from qohort.training.flags import parse
+from qohort.training.load import Which
 
 QUESTIONS = {
     "attention": "whom the heads of an attention mixer look at",
@@ -22,11 +23,11 @@ QUESTIONS = {
 class Flags:
     """What all questions have in common."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")] = ()
     """Run folders, of one method on one world; every seed counts."""
     seeds: tuple[int, ...] = ()
     """Only these seeds; all that have a checkpoint if not given."""
-    which: Literal["best", "last"] = "best"
+    which: Which = "best"
     """Of each seed, the team with the best evaluation, or the newest one."""
     episodes: int = 32
     """Greedy episodes of each seed."""

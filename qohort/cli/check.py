@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from qohort.cli.parse import parse
 from qohort.envs import check_env, make
+from qohort.training.flags import parse
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
-from qohort.cli.parse import parse
 from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import Qatten
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.memory import device_memory, readable
+from qohort.training.flags import parse
 from qohort.training.programs import Programs
 from qohort.training.provenance import describe
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from qohort.cli.parse import parse
 from qohort.cli.show import shown
 from qohort.errors import QohortError
 from qohort.lab.descent import Descent
@@ -18,6 +17,7 @@ from qohort.lab.payoffs import TABLES, Payoff, read_payoff
 from qohort.lab.progress import Progress
 from qohort.lab.training import USUAL
 from qohort.report import figures
+from qohort.training.flags import parse
 
 CLASSES_SHOWN = ("class", "least squared error", "nearest tables", "payoff of their best joint actions")
 MIXERS_SHOWN = ("mixer", "can", "least", "median", "at least", "from nearest", "chosen payoff (seeds)")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from qohort.cli.parse import parse
 from qohort.lab.findings import Effort
 from qohort.lab.progress import Progress
 from qohort.lab.theorem import PREDICTIONS, study_theorem
 from qohort.lab.theorem_page import write_theorem
 from qohort.report import figures
+from qohort.training.flags import parse
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from qohort.algorithms.registry import METHODS, WORLD_DEFAULTS
-from qohort.cli.parse import parse
 from qohort.envs import make, names
 from qohort.envs.battle import crowd, roster
 from qohort.envs.battle.catalogue import CATALOGUE
 from qohort.envs.registry import BUILT_IN
+from qohort.training.flags import parse
 
 What = Literal["all", "algorithms", "environments", "maps", "presets"]
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import tyro
 
-from qohort.cli.parse import parse
 from qohort.envs.battle import catalogue
 from qohort.envs.battle.factory import battle
 from qohort.envs.battle.preview import preview
 from qohort.envs.battle.scenario_file import from_json
 from qohort.errors import QohortError
+from qohort.training.flags import parse
 
 FILM = 0.25
 """Seconds that a step of a film is shown: half as long as it takes in a game at normal speed."""

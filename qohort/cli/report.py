@@ -9,7 +9,6 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from qohort.cli.parse import parse
 from qohort.cli.show import shown
 from qohort.errors import QohortError
 from qohort.report.caveats import caveats
@@ -17,6 +16,7 @@ from qohort.report.comparison import THRESHOLDS, compare
 from qohort.report.gather import gather, without_runs
 from qohort.report.labels import collect
 from qohort.report.write_report import FIGURES, PAGE, TABLES, write_report
+from qohort.training.flags import parse
 
 _SHOWN = {
     "aggregate": ("algorithm", "runs", "IQM", "optimality gap"),

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from qohort.cli.parse import parse
 from qohort.errors import QohortError
+from qohort.training.flags import parse
 from qohort.training.load import Which, read_run
 
 PAGE = "episode.html"

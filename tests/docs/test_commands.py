@@ -11,8 +11,8 @@ import pytest
 
 from qohort.algorithms.registry import METHODS, default_preset, preset
 from qohort.cli.main import COMMANDS
-from qohort.cli.parse import parse
 from qohort.envs import AbstractEnv, make
+from qohort.training.flags import parse
 from qohort.training.settings import config_to_dict, flat
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
