@@ -53,8 +53,8 @@ def annotations(factory: Callable[..., Any]) -> dict[str, Annotation]:
     """Those of the arguments that can be given by name."""
     try:
         signature = inspect.signature(factory, eval_str=True)
-    except Exception:  # what was postponed and cannot be evaluated stays a text, which takes everything
-        signature = inspect.signature(factory)
+    except (NameError, AttributeError, SyntaxError, TypeError):  # a postponed name that is not there at run time
+        signature = inspect.signature(factory)  # such annotations stay texts, which take everything
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {p.name: p.annotation for p in signature.parameters.values() if p.kind in named}
 

@@ -3,7 +3,6 @@
 import os
 
 import jax
-from jax._src import xla_bridge  # JAX says nowhere else whether it is in use already
 
 from qohort.errors import QohortError
 
@@ -15,6 +14,8 @@ def be_deterministic() -> None:
     flags = os.environ.get("XLA_FLAGS", "").split()
     if FLAG in flags:
         return
+    from jax._src import xla_bridge  # JAX says nowhere else whether it is in use; only who asks for this depends on it
+
     if not xla_bridge.backends_are_initialized():
         os.environ["XLA_FLAGS"] = " ".join([*flags, FLAG])
     elif jax.default_backend() != "cpu":
