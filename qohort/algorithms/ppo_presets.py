@@ -37,8 +37,8 @@ GAIN: dict[str, float] = {"battle/MMM2": 1.0}
 FORGETFUL = ("battle/3s_vs_4z", "battle/3s_vs_5z", "battle/6h_vs_8z", "battle/corridor")
 """Maps on which the scripts run networks without a memory."""
 
-STEPS: dict[str, int] = {"battle/3m": 153_600}
-"""How long `fast` trains where less than 512,000 steps of battles are enough."""
+STEPS: dict[str, int] = {"battle/3m": 153_600, "battle/3s_vs_5z": 2_048_000, "battle/corridor": 2_048_000}
+"""How long `fast` trains where 512,000 steps of battles are too many or too few."""
 
 
 def paper(reads: Reads, world: str = "") -> Preset:
