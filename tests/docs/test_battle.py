@@ -118,6 +118,12 @@ def test_the_table_of_qattens_parts_is_what_the_report_says():
     assert variations.markdown("qatten", RESULTS / "battle-v3" / "ablation" / "report" / "report.json") == table
 
 
+def test_the_table_of_what_fast_chose_is_what_the_report_says():
+    table = (RESULTS / "battle-fast.md").read_text()
+    assert table in (ROOT / "docs" / "methods" / "qmix.md").read_text()
+    assert variations.markdown("qmix", RESULTS / "battle-v3" / "fast" / "report" / "report.json", seconds=60) == table
+
+
 def test_every_battle_is_trained_or_said_not_to_be():
     assert [cells[0].strip("`") for cells in rows(LEARNED, 7)[1:] if cells[0]] == list(CATALOGUE)
 
