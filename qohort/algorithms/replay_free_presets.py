@@ -32,15 +32,15 @@ def paper(mixer: AbstractMixerConfig, world: str = "") -> Preset:
 
 def fast(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """Least wall-clock on two processor cores, with what was found for each kind of world."""
-    return fitting(FAST, world, fast_anywhere)(mixer)
+    return fitting(FAST, world, fast_anywhere)(mixer, world)
 
 
 def fast_independent(mixer: AbstractMixerConfig, world: str = "") -> Preset:
     """The same for agents that learn by themselves."""
-    return fitting(FAST_INDEPENDENT, world, fast_anywhere)(mixer)
+    return fitting(FAST_INDEPENDENT, world, fast_anywhere)(mixer, world)
 
 
-def fast_anywhere(mixer: AbstractMixerConfig) -> Preset:
+def fast_anywhere(mixer: AbstractMixerConfig, world: str) -> Preset:
     """Short stretches of sixteen environments, Adam, small networks."""
     return Preset(
         algorithm=ReplayFree(
@@ -57,29 +57,33 @@ def fast_anywhere(mixer: AbstractMixerConfig) -> Preset:
     )
 
 
-def fast_battle(mixer: AbstractMixerConfig) -> Preset:
+def fast_battle(mixer: AbstractMixerConfig, world: str) -> Preset:
     """Least wall-clock on battles with two processor cores: more environments, longer stretches, smaller steps."""
-    return fast_anywhere(mixer).but(
+    steps = STEPS.get(world, 1_228_800)
+    return fast_anywhere(mixer, world).but(
         feed=Fresh(length=32, epochs=4, minibatches=4),
-        optimiser=Optimiser(kind="adam", learning_rate=5e-4, final_learning_rate=0.0, anneal_steps=614_400, eps=1e-8),
+        optimiser=Optimiser(kind="adam", learning_rate=5e-4, final_learning_rate=0.0, anneal_steps=steps, eps=1e-8),
         epsilon=LinearSchedule(start=1.0, end=0.05, steps=100_000),
         environments=64,
         td_lambda=0.65,
         source="Qohort, for battles on two processor cores: 64 environments, stretches of 32 steps gone through 4 "
         "times in 4 minibatches, Adam 5e-4 in a straight line to 0, TD(0.65), ε over 100,000 steps.",
-        run={"steps": 614_400, "chunk": 32, "eval_every": 51_200, "eval_episodes": 128},
+        run={"steps": steps, "chunk": 32, "eval_every": 51_200, "eval_episodes": 128},
     )
 
 
-def fast_battle_independent(mixer: AbstractMixerConfig) -> Preset:
+def fast_battle_independent(mixer: AbstractMixerConfig, world: str) -> Preset:
     """On battles, agents that learn by themselves want more steps of the optimiser."""
-    return fast_battle(mixer).but(
+    return fast_battle(mixer, world).but(
         feed=Fresh(length=32, epochs=4, minibatches=8),
         source="Qohort, for battles on two processor cores: as with mixers, but each stretch in 8 minibatches.",
     )
 
 
-Fast = Mapping[str, Callable[[AbstractMixerConfig], Preset]]
+Fast = Mapping[str, Callable[[AbstractMixerConfig, str], Preset]]
+
+STEPS: dict[str, int] = {"battle/3m": 614_400}
+"""How long `fast` trains on battles that need less than others."""
 
 FAST: Fast = {"battle/": fast_battle}
 """The settings of `fast` for the worlds whose names begin so; the first that fits."""

@@ -8,12 +8,14 @@ from qohort.algorithms.coma import COMA
 from qohort.algorithms.ppo import PPO
 from qohort.algorithms.qtran import QTRAN
 from qohort.algorithms.registry import default_preset, preset
+from qohort.algorithms.replay_free import ReplayFree
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
 from qohort.networks.recurrent import Recurrent
+from qohort.replay.samplers import Replayed
 
 
 def settings(name: str, world: str, which: str | None = None) -> ValueDecomposition:
@@ -152,3 +154,21 @@ def test_in_traffic_steps_of_actor_critics_fall_until_the_run_ends(name: str):
     falling = traffic.algorithm.optimiser
     assert (falling.final_learning_rate, falling.anneal_steps) == (0.0, traffic.run["steps"])
     assert dataclasses.replace(traffic.algorithm, optimiser=elsewhere.algorithm.optimiser) == elsewhere.algorithm
+
+
+@pytest.mark.parametrize(("world", "steps"), [("battle/3m", 614_400), ("battle/2s3z", 1_228_800)])
+@pytest.mark.parametrize("method", ["pqn-qatten", "pqn-iql"])
+def test_without_replay_the_rate_falls_to_0_as_the_run_ends(method: str, world: str, steps: int):
+    fast = preset(method, world, "fast")
+    assert isinstance(fast.algorithm, ReplayFree)
+    falling = fast.algorithm.optimiser
+    assert (falling.final_learning_rate, falling.anneal_steps, fast.run["steps"]) == (0.0, steps, steps)
+
+
+@pytest.mark.parametrize(("world", "share"), [("battle/3m", 2), ("battle/2s3z", 1)])
+def test_qtran_makes_smaller_updates_and_more_on_three_marines(world: str, share: int):
+    mixers, critic = settings("vdn", world, "fast"), preset("qtran", world, "fast").algorithm
+    assert isinstance(critic, QTRAN)
+    assert isinstance(mixers.feed, Replayed)
+    assert critic.feed == dataclasses.replace(mixers.feed, batch=mixers.feed.batch // share)
+    assert critic.update_every == mixers.update_every // share
