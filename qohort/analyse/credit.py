@@ -24,7 +24,7 @@ from qohort.analyse.shapley import counterfactual, shapley
 from qohort.analyse.subject import Subject
 from qohort.envs.games.matrix import MatrixGame
 from qohort.envs.games.tabular import TabularGame
-from qohort.errors import QohortError
+from qohort.limits import at_least
 
 DIGITS = 6
 """Of true credit, after the point; further ones are rounding, and ranks would take them seriously."""
@@ -73,9 +73,8 @@ def weigh(
         how: the discount, and how play is taken up again where there are no tables.
     """
     how = how or Replays()
-    for name, value, least in (("moments", moments, 1), ("hold", how.hold, 1), ("draws", how.draws, 2)):
-        if value < least:
-            raise QohortError(f"`{name}` is {value}; it must be at least {least}.")
+    at_least(1, moments=moments, hold=how.hold)
+    at_least(2, draws=how.draws)
     tabular = isinstance(subject.env, TabularGame | MatrixGame)
     played = play(subject, episodes=episodes, stream=stream, resumable=not tabular)
     played = played.at(np.unique(np.linspace(0, played.moments - 1, moments).round().astype(int)))

@@ -118,5 +118,5 @@ def test_where_the_world_draws_the_truth_is_a_mean_of_draws():
 
 
 def test_what_cannot_be_asked(guards):
-    with pytest.raises(QohortError, match="`draws` is 1; it must be at least 2"):
+    with pytest.raises(QohortError, match="draws is 1; it must be at least 2"):
         weigh(guards[0], episodes=1, how=Replays(draws=1))
