@@ -56,13 +56,15 @@ def markdown(report: pathlib.Path) -> str:
 
 def _cell(cell: Mapping[str, Any]) -> str:
     seeds = len(cell["area"]["seeds"])
-    return height(cell) + (f", {seeds} seeds" if seeds != SEEDS else "")
+    many = f"{seeds} seeds" if seeds > 1 else "1 seed"
+    return height(cell) + (f", {many}" if seeds != SEEDS else "")
 
 
 def height(cell: Mapping[str, Any]) -> str:
-    """Of the learning curve of a report's cell, in percent, with its interval."""
-    value, low, high = (f"{100 * cell['area']['iqm'][name]:.1f}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+    """Of the learning curve of a report's cell, in percent, with its interval, which one seed does not have."""
+    ends = (cell["area"]["iqm"][name] for name in ("value", "low", "high"))
+    value, *interval = (f"{100 * end:.1f}" for end in ends if end is not None)
+    return f"{value} [{', '.join(interval)}]" if interval else value
 
 
 def main(flags: Flags) -> None:
