@@ -223,8 +223,10 @@ def _fast(algorithm: QTRAN, world: str) -> Preset:
 
 def fast_skirmish(preset: Preset) -> Preset:
     """Before the sum can follow the critic, the critic has to tell joint actions apart: smaller updates, and more."""
+    feed = preset.algorithm.feed
+    assert isinstance(feed, Replayed)
     return preset.but(
-        feed=Replayed(sampler="windows", batch=8, length=32, episodes=5000),
+        feed=dataclasses.replace(feed, batch=8),
         update_every=8,
         source=f"{preset.source} QTRAN has 8 windows to an update and one update per 8 steps instead.",
     )
