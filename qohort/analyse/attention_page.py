@@ -191,7 +191,7 @@ def _strengths(summary: Summary) -> str:
             [
                 name,
                 *per_head,
-                told(over_seeds(summary.strength()[:, column], least=0.0)),
+                told(over_seeds(summary.strength()[:, column], least=0.0, greatest=1.0)),
                 f"{null[..., column].mean():.2f} [{low:.2f}, {high:.2f}]",
             ]
         )
