@@ -17,6 +17,7 @@ from qohort.report.gather import gather, without_runs
 from qohort.report.labels import collect
 from qohort.report.write_report import FIGURES, PAGE, TABLES, write_report
 from qohort.training.flags import parse
+from qohort.training.run_folder import CONFIG, is_ours
 
 _SHOWN = {
     "aggregate": ("algorithm", "runs", "IQM", "optimality gap"),
@@ -55,6 +56,8 @@ def main(argv: Sequence[str]) -> int:
     flags = parse(ReportFlags, argv, prog="qohort report")
     root: Path = flags.folder
     out = flags.out or root / "report"
+    if (out / CONFIG).is_file() and is_ours(out):
+        raise QohortError(f"--out is {out}, which is a run folder; give the report a folder of its own.")
     collection = collect(gather(root, leave_out=[out]), root, names=_names(flags.labels))
     comparison = compare(
         collection, metric=flags.metric, thresholds=flags.threshold, bounds=dict(map(_bounds, flags.bounds))

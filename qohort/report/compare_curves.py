@@ -66,13 +66,13 @@ def draw_aggregate(comparison: Comparison, paths: Sequence[Path]) -> None:
         axes.set_xlabel("share of the planned environment steps")
         rates = all(scale.metric == WIN_RATE for scale in comparison.scales.values())
         axes.set_ylabel("win rate" if rates else "normalised score")
-        axes.set_title(f"All {len(comparison.worlds)} worlds", loc="left", fontsize=13, color=INK)
+        axes.set_title(f"All {len(comparison.counted)} worlds", loc="left", fontsize=13, color=INK)
         legend(figure, styles, labels)
-        runs = sorted({aggregate.runs for aggregate in comparison.aggregate})
+        runs = sorted({int(aggregate.curve.alive.max()) for aggregate in comparison.aggregate})
         counted = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         footnote(
             figure,
-            f"Lines: interquartile mean over {counted} scored runs; worlds count the same.\n"
+            f"Lines: interquartile mean over {counted} runs; worlds count the same.\n"
             "Bands: pointwise 95 % bootstrap intervals, stratified by world.",
         )
         save(figure, paths)

@@ -1,7 +1,7 @@
 """The numbers of a comparison: what tables print, figures draw and the JSON file holds."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from qohort.report import statistics
 from qohort.report.gather import SeedRun
-from qohort.report.labels import Cell, Collection, Key, joined
+from qohort.report.labels import Cell, Collection, Key, joined, seeds_named
 from qohort.report.scales import Evaluations, Scale, absolute_of, has, measured, scales_of
 from qohort.report.statistics import Band, Interval
 
@@ -117,6 +117,11 @@ class Comparison:
         """The worlds that something is known of, in order."""
         return [world for world in self.collection.worlds if world in self.scales]
 
+    @property
+    def counted(self) -> list[str]:
+        """The worlds of aggregates: those on which something lies between 0 and 1."""
+        return [world for world in self.worlds if not self.scales[world].flat]
+
 
 def compare(
     collection: Collection,
@@ -151,21 +156,28 @@ def compare(
     )
     if not final:
         notes.append("No run is finished, so there is no absolute metric yet: scores are last evaluations.")
+    notes += [
+        sentence
+        for world, scale in scales.items()
+        for cell in collection.on(world)
+        for sentence in _not_counted(cell, scale.metric, final=final)
+    ]
     cells: dict[Key, CellNumbers] = {}
     for world, labels in there.items():
         everyone = [run for seeds in labels.values() for run in seeds]
         place = _Place(scale=scales[world], until=_until(everyone), grid=_grid(everyone, scales[world].metric))
         for label, seeds in labels.items():
             cells[world, label] = _cell(collection.cells[world, label], seeds, place, thresholds, final=final)
-    together = _together(collection, cells, notes)
+    counted = [world for world, scale in scales.items() if not scale.flat]
+    together = _together(collection, cells, counted, notes)
     taus, shares = np.linspace(0, 1, 101), np.linspace(0, 1, POINTS)
     return Comparison(
         collection=collection,
         score="absolute metric" if final else "last evaluation",
         cells=cells,
         scales=scales,
-        improvement=_improvement(collection, cells, together),
-        aggregate=tuple(_aggregate(label, cells, list(scales), taus=taus, shares=shares) for label in together),
+        improvement=_improvement(collection, cells, together, counted),
+        aggregate=tuple(_aggregate(label, cells, counted, taus=taus, shares=shares) for label in together),
         taus=taus,
         shares=shares,
         notes=tuple(notes),
@@ -179,6 +191,23 @@ class _Place:
     scale: Scale
     until: int
     grid: Float[np.ndarray, " G"]
+
+
+def _not_counted(cell: Cell, metric: str, *, final: bool) -> Iterable[str]:
+    """Seeds of which there are numbers, but not the one that is compared."""
+    without = [run.seed for run in cell.seeds if not has(run, metric)]
+    if without and len(without) < len(cell.seeds):
+        yield f"{cell.label} on {cell.world}: {seeds_named(without)} without any number for {metric}, not counted."
+    unscored = [
+        run.seed
+        for run in cell.seeds
+        if run.state == "finished" and run.seed not in without and absolute_of(run, metric) is None
+    ]
+    if unscored and final:
+        yield (
+            f"{cell.label} on {cell.world}: {seeds_named(unscored)} finished, but without an absolute metric; scores "
+            "are of the others."
+        )
 
 
 def _until(runs: Sequence[SeedRun]) -> int:
@@ -224,7 +253,9 @@ def _cell(
         score=_known({run.seed: absolute_of(run, metric) for run in seeds}) if final else last,
         last=last,
         best=_summary(numbers, [float(values.max()) for _, _, values in lines]),
-        reached=tuple(_reached(share, place.scale, lines) for share in sorted({*thresholds})),
+        reached=()
+        if place.scale.flat
+        else tuple(_reached(share, place.scale, lines) for share in sorted({*thresholds})),
         area=_known(dict(zip(numbers, areas, strict=True))),
         until=place.until,
         steps_per_second=_middle([speed.steps_per_second for speed in speeds]),
@@ -269,9 +300,10 @@ def _banded(grid: Float[np.ndarray, " G"], lines: Sequence[tuple[np.ndarray, np.
     return Curve(grid=grid[there], band=statistics.curve_band([rows[:, there]]))
 
 
-def _together(collection: Collection, cells: Mapping[Key, CellNumbers], notes: list[str]) -> list[str]:
-    """The labels that have a score on every world; of one that has not, the notes say so."""
-    worlds = sorted({world for world, _ in cells})
+def _together(
+    collection: Collection, cells: Mapping[Key, CellNumbers], worlds: Sequence[str], notes: list[str]
+) -> list[str]:
+    """The labels that have a score on every world that counts; of one that has not, the notes say so."""
     scored = {key for key, numbers in cells.items() if numbers.score is not None}
     lacking = {label: [world for world in worlds if (world, label) not in scored] for label in collection.labels}
     if len(worlds) > 1:
@@ -285,7 +317,7 @@ def _together(collection: Collection, cells: Mapping[Key, CellNumbers], notes: l
             for label, missing in lacking.items()
             if not missing and len({*(counts := _counts(label, cells, worlds))}) > 1
         ]
-    return [label for label, missing in lacking.items() if not missing]
+    return [label for label, missing in lacking.items() if worlds and not missing]
 
 
 def _counts(label: str, cells: Mapping[Key, CellNumbers], worlds: Sequence[str]) -> list[int]:
@@ -293,7 +325,7 @@ def _counts(label: str, cells: Mapping[Key, CellNumbers], worlds: Sequence[str])
 
 
 def _improvement(
-    collection: Collection, cells: Mapping[Key, CellNumbers], together: Sequence[str]
+    collection: Collection, cells: Mapping[Key, CellNumbers], together: Sequence[str], counted: Sequence[str]
 ) -> dict[str, dict[Key, Interval]]:
     worlds = sorted({world for world, _ in cells})
     found = {
@@ -306,8 +338,8 @@ def _improvement(
         )
         for world in worlds
     }
-    if len(worlds) > 1:
-        found[""] = _pairs({label: _strata(label, cells, worlds) for label in together})
+    if len(counted) > 1:
+        found[""] = _pairs({label: _strata(label, cells, counted) for label in together})
     return {world: pairs for world, pairs in found.items() if pairs}
 
 

@@ -19,6 +19,7 @@ FORMATS = ("png", "svg")
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "svg.hashsalt": "qohort",
+    "text.parse_math": False,  # labels and worlds are names
     "svg.fonttype": "path",
     "text.color": INK,
     "axes.labelcolor": INK,

@@ -7,6 +7,7 @@ are not disturbed; what is odd about a run ends up in its seeds' `notes`.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import re
 import socket
@@ -126,11 +127,12 @@ def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
 
 
 def _run_folders(root: Path, leave_out: set[Path]) -> list[Path]:
-    found = []
-    for place, below, files in os.walk(root):
-        below[:] = sorted(
-            name for name in below if not name.startswith(".") and (Path(place) / name).resolve() not in leave_out
-        )
+    """Links are followed, and no folder is met twice."""
+    found, met = [], {root.resolve(), *leave_out}
+    for place, below, files in os.walk(root, followlinks=True):
+        real = {name: (Path(place) / name).resolve() for name in sorted(below) if not name.startswith(".")}
+        below[:] = [name for name, path in real.items() if path not in met]
+        met.update(real.values())
         if CONFIG in files and is_ours(Path(place)):
             found.append(Path(place))
             below.clear()
@@ -268,7 +270,7 @@ def _absolute(path: Path) -> dict[str, Any] | None:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else np.nan
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else np.nan
 
 
 def _episodes(line: Mapping[str, Any]) -> int:

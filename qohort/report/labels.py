@@ -217,8 +217,8 @@ def seeds_named(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {joined(seeds)}"
 
 
-def _rank(run: SeedRun) -> tuple[int, bool]:
-    return run.last_step, run.state == "finished"
+def _rank(run: SeedRun) -> tuple[bool, int]:
+    return run.state == "finished", run.last_step
 
 
 def _across_worlds(cells: Mapping[Key, Cell], labels: Sequence[str]) -> list[str]:

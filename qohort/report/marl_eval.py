@@ -24,7 +24,7 @@ def marl_eval(comparison: Comparison) -> tuple[dict[str, Any], list[str]]:
     for world in comparison.worlds:
         name, _, task = world.partition("/")
         runs = {
-            cell.cell.label: [run for run in cell.cell.seeds if run.absolute is not None]
+            cell.cell.label: [run for run in cell.cell.seeds if run.absolute is not None and run.state == "finished"]
             for cell in comparison.on(world)
         }
         environments.setdefault(name, {})[task or name] = runs

@@ -59,8 +59,8 @@ def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %" if rates else f"{share:g}")
         axes.set_xlabel(f"τ: {'win rate' if rates else 'normalised score'}, {comparison.score}")
         axes.set_ylabel("fraction of runs above τ")
-        several = len(comparison.worlds) > 1
-        title = f"All {len(comparison.worlds)} worlds" if several else comparison.worlds[0]
+        several = len(comparison.counted) > 1
+        title = f"All {len(comparison.counted)} worlds" if several else comparison.counted[0]
         headline(axes, title)
         legend(figure, styles, labels)
         better = "Higher is better; worlds count the same.\n" if several else "Higher is better. "
@@ -121,7 +121,7 @@ def draw_improvement(comparison: Comparison, world: str, paths: Sequence[Path]) 
         axes.set_xlim(-0.02, 1.02)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
         axes.set_xlabel("P(first > second), a run of each")
-        headline(axes, world or f"All {len(comparison.worlds)} worlds")
+        headline(axes, world or f"All {len(comparison.counted)} worlds")
         footnote(figure, "Bars: 95 % bootstrap intervals. Dashed: even odds.")
         save(figure, paths)
 

@@ -28,6 +28,11 @@ class Scale:
     given: bool
     """Whether the bounds are the metric's or the user's own, not just the extremes of these runs."""
 
+    @property
+    def flat(self) -> bool:
+        """Whether all runs have one value and no bounds are given, so that nothing lies between 0 and 1."""
+        return self.low == self.high
+
     def share(self, values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
         return (values - self.low) / (self.high - self.low)
 
@@ -61,7 +66,15 @@ def scales_of(
             continue
         scales[world] = _scale(chosen, runs, bounds.get(world))
     if not scales:
-        raise QohortError(f"No run has values of {' or '.join(PREFERRED)}. Known are: {', '.join(known)}.")
+        raise QohortError(
+            f"No run has a number for {wanted or ' or '.join(PREFERRED)}. Known names are: {', '.join(known)}."
+        )
+    notes += [
+        f"All runs on {world} have the same {scale.metric}, {scale.low:.4g}, so nothing tells what counts as 0 and as 1 "
+        f"there: it has no thresholds and no part in aggregates. --bounds {world}=LOW:HIGH gives it both."
+        for world, scale in scales.items()
+        if scale.flat
+    ]
     return scales, notes
 
 
@@ -73,7 +86,7 @@ def _scale(metric: str, runs: Sequence[SeedRun], bounds: tuple[float, float] | N
     every = [run.values[metric] for run in runs if metric in run.values]
     every += [np.array([value]) for run in runs if (value := absolute_of(run, metric)) is not None]
     low, high = float(np.nanmin(np.concatenate(every))), float(np.nanmax(np.concatenate(every)))
-    return Scale(metric=metric, low=low, high=high if high > low else low + 1, given=False)
+    return Scale(metric=metric, low=low, high=high, given=False)
 
 
 def has(run: SeedRun, metric: str) -> bool:

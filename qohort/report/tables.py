@@ -11,15 +11,16 @@ from qohort.report.figures import NAMES
 from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import Interval
 from qohort.report.table import NOTHING, Table, estimate, number, percent, seconds_shown
+from qohort.training.run_folder import clean
 
 
 def tables(comparison: Comparison) -> list[Table]:
     """All tables of a comparison."""
     found = [_scores(comparison), _evaluations(comparison), _thresholds(comparison), _speed(comparison)]
-    if len(comparison.worlds) > 1 and comparison.aggregate:
+    if len(comparison.counted) > 1 and comparison.aggregate:
         found.insert(0, _aggregate(comparison))
     found += [_improvement(comparison, world) for world in comparison.improvement]
-    return [*found, _runs(comparison)]
+    return [table for table in (*found, _runs(comparison)) if table.rows]
 
 
 def _every(comparison: Comparison) -> list[CellNumbers]:
@@ -209,19 +210,20 @@ def _speed(comparison: Comparison) -> Table:
 
 
 def _aggregate(comparison: Comparison) -> Table:
-    metric = WIN_RATE if all(scale.metric == WIN_RATE for scale in comparison.scales.values()) else ""
+    counted = comparison.counted
+    metric = WIN_RATE if all(comparison.scales[world].metric == WIN_RATE for world in counted) else ""
     names = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "optimality gap"}
     rows, records = [], []
     for one in comparison.aggregate:
         intervals = {name: getattr(one, name) for name in names}
         rows.append((one.label, str(one.runs), *(estimate(interval, metric) for interval in intervals.values())))
-        record: dict[str, Any] = {"algorithm": one.label, "worlds": len(comparison.worlds), "runs": one.runs}
+        record: dict[str, Any] = {"algorithm": one.label, "worlds": len(counted), "runs": one.runs}
         for name, interval in intervals.items():
             record |= _numbers(name, interval)
         records.append(record)
     return Table(
         name="aggregate",
-        title=f"All {len(comparison.worlds)} worlds: normalised {comparison.score}",
+        title=f"All {len(counted)} worlds: normalised {comparison.score}",
         caption=(
             "IQM over the runs of all worlds, which count the same however many runs they have; median and mean over "
             "worlds of the mean over runs; optimality gap to 1. With 95 % bootstrap intervals, stratified by world."
@@ -239,9 +241,9 @@ def _improvement(comparison: Comparison, world: str) -> Table:
     labels = [label for label in comparison.collection.labels if any(label in pair for pair in pairs)]
     shown = {pair: f"{each.value:.2f} [{each.low:.2f}, {each.high:.2f}]" for pair, each in pairs.items()}
     shown = {pair: text.replace(" [nan, nan]", "") for pair, text in shown.items()}
-    where = world or f"all {len(comparison.worlds)} worlds"
+    where = world or f"all {len(comparison.counted)} worlds"
     return Table(
-        name=f"improvement-{world.replace('/', '-')}" if world else "improvement",
+        name=f"improvement-{clean(world)}" if world else "improvement",
         title=f"Probability of improvement on {where}",
         caption="P(row > column): how likely a run of the row is better than one of the column; ties count one half.",
         header=("better ↓, than →", *labels),

@@ -116,7 +116,7 @@ def _draw(comparison: Comparison, out: Path) -> tuple[list[_Figure], str, list[P
 
 
 def _figures(comparison: Comparison) -> list[_Figure]:
-    several = len(comparison.worlds) > 1
+    several = len(comparison.counted) > 1
     found = [
         _Figure(
             "curves",
@@ -159,7 +159,7 @@ def _figures(comparison: Comparison) -> list[_Figure]:
             )
         )
     which = "" if "" in comparison.improvement else comparison.worlds[0]
-    if which in comparison.improvement and (not several or not which):
+    if which in comparison.improvement and (not which or len(comparison.worlds) == 1):
         found.append(
             _Figure(
                 "improvement",
@@ -213,7 +213,7 @@ def _summary(comparison: Comparison) -> str:
         lines[-1] += ": the policy with the best evaluation, played again for more episodes"
     lines[-1] += ". Intervals are 95 % bootstrap intervals over seeds."
     for world, scale in comparison.scales.items():
-        if scale.metric != WIN_RATE:
+        if scale.metric != WIN_RATE and not scale.flat:
             why = "which were given" if scale.given else "the extremes of these runs, so other runs may shift them"
             metric = NAMES.get(scale.metric, scale.metric)
             lines.append(

@@ -216,6 +216,28 @@ def test_seeds_of_several_folders_are_one_label_and_none_counts_twice(tmp_path):
     )
 
 
+def test_a_finished_seed_counts_though_another_run_of_it_came_further(tmp_path):
+    write_run(tmp_path / "a", {0: WHOLE[0]})
+    write_run(tmp_path / "b", {0: [*WHOLE[0], (400, 0.1)]}, planned=1000, absolute={})
+    (cell,) = collect(gather(tmp_path), tmp_path).cells.values()
+    assert [(run.state, run.last_step) for run in cell.seeds] == [("finished", 200)]
+
+
+def test_links_to_runs_are_followed_and_to_folders_above_not_for_ever(tmp_path):
+    write_run(tmp_path / "elsewhere" / "run", WHOLE)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "linked").symlink_to(tmp_path / "elsewhere" / "run")
+    (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
+    assert [record.folder.name for record in gather(tmp_path / "runs")] == ["linked"]
+
+
+def test_a_number_that_is_none_counts_as_not_measured(tmp_path):
+    file = write_run(tmp_path / "run", {0: [(0, 0.0), (10, 0.5), (20, 1.0)]}) / "seed-0" / "metrics.jsonl"
+    file.write_text(file.read_text().replace('"eval/win_rate": 0.5', '"eval/win_rate": Infinity'))
+    (seed,) = gather(tmp_path)[0].seeds
+    assert np.isnan(seed.values["eval/win_rate"]).tolist() == [False, True, False]
+
+
 def test_settings_that_differ_between_worlds_are_said(tmp_path):
     for world, gamma in (("games/and", 0.9), ("games/or", 0.99)):
         write_run(tmp_path / world, WHOLE, world=world, algorithm=type(with_mixer(VDN()))(mixer=VDN(), gamma=gamma))

@@ -30,6 +30,13 @@ def compared(root: pathlib.Path, **options) -> Comparison:
     return compare(collect(gather(root), root), **options)
 
 
+def without_wins(file: pathlib.Path) -> None:
+    """Win rates become what Qohort writes for a number that is none."""
+    text, count = re.subn(r'("eval/win_rate": )[\d.]+', r"\1null", file.read_text())
+    assert count
+    file.write_text(text)
+
+
 @pytest.fixture
 def pair(tmp_path) -> pathlib.Path:
     """Two algorithms on one world; by hand: qmix is at 1 where vdn is at 0.5."""
@@ -126,6 +133,34 @@ def test_a_return_is_scaled_by_its_extremes_or_by_what_is_given(tree):
         compared(tree, bounds={GAME: (1.0, 1.0)})
 
 
+def test_a_world_on_which_all_are_equal_tells_nothing(tree, tmp_path, capsys):
+    same = {seed: [(0, 0.7), (100, 0.7)] for seed in range(3)}
+    for name, mixer in (("qmix", QMIX()), ("vdn", VDN())):
+        folder = tmp_path / "flat" / name
+        write_run(folder, same, name=name, world="games/and", algorithm=with_mixer(mixer), wins=False, scale=10.0)
+    alone = compared(tmp_path)
+    note = "All runs on games/and have the same eval/return, 7, so nothing tells what counts as 0 and as 1 there"
+    assert any(note in sentence for sentence in alone.notes)
+    assert alone.cells["games/and", "vdn"].reached == ()
+    assert alone.aggregate == ()
+    given = compared(tmp_path, bounds={"games/and": (0.0, 8.0)})
+    assert given.cells["games/and", "vdn"].reached[1].reached == 3
+    both = compare(collect([*gather(tree), *gather(tmp_path)], pathlib.Path(tree.anchor)))
+    assert both.counted == [world for world in both.worlds if world != "games/and"]
+    assert both.aggregate[0].iqm == compared(tree).aggregate[0].iqm
+    assert qohort(capsys, "report", tmp_path)[0] == 0
+    assert note.replace("_", "\\_") in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_seeds_without_the_number_that_is_compared_are_named(tmp_path):
+    folder = write_run(tmp_path / "run", dict.fromkeys(range(3), [(0, 0.0), (100, 1.0)]))
+    without_wins(folder / "seed-0" / "metrics.jsonl")
+    without_wins(folder / "seed-2" / "absolute.json")
+    notes = compared(tmp_path).notes
+    assert f"vdn on {EASY}: seed 0 without any number for eval/win_rate, not counted." in notes
+    assert f"vdn on {EASY}: seed 2 finished, but without an absolute metric; scores are of the others." in notes
+
+
 def test_worlds_count_the_same_however_many_runs_they_have(tree):
     comparison = compared(tree)
     qmix, vdn = comparison.aggregate
@@ -172,6 +207,13 @@ def test_another_metric(tree):
     assert f"{GAME} is left out: its runs have no values of eval/win_rate." in comparison.notes
     with pytest.raises(QohortError, match=r"No run has values of 'eval/gold'. Known are: eval/length, eval/return"):
         compared(tree, metric="gold")
+
+
+def test_a_metric_that_is_never_a_number_is_named(tmp_path):
+    folder = write_run(tmp_path / "run", {0: [(0, 0.0), (10, 1.0)]})
+    without_wins(folder / "seed-0" / "metrics.jsonl")
+    with pytest.raises(QohortError, match=r"No run has a number for eval/win_rate. Known names are: eval/length, "):
+        compared(tmp_path, metric="win_rate")
 
 
 # ---- figures
@@ -376,6 +418,32 @@ def test_one_seed_of_one_algorithm_is_a_report_too(finished, tmp_path, capsys):
     page = (tmp_path / "out" / "report.md").read_text()
     assert page.startswith("# vdn on games/relay")
     assert "Probability of improvement on" not in page
+
+
+def test_a_report_is_not_put_into_a_run_folder(pair, capsys):
+    before = sorted(path.name for path in (pair / "qmix").iterdir())
+    code, _, said = qohort(capsys, "report", pair, "--out", pair / "qmix")
+    assert code == 2
+    assert "which is a run folder; give the report a folder of its own" in said.replace("\n", " ")
+    assert sorted(path.name for path in (pair / "qmix").iterdir()) == before
+
+
+def test_labels_are_names_and_no_formulae(pair, capsys):
+    assert qohort(capsys, "report", pair, "--labels", r"vdn=$\foo$")[0] == 0
+    assert (pair / "report" / "figures" / "curves.png").is_file()
+
+
+def test_links_of_a_world_with_options_are_paths(tmp_path, capsys):
+    for name, mixer in (("qmix", QMIX()), ("vdn", VDN())):
+        lines = {0: [(0, 0.0), (10, 1.0)]}
+        write_run(tmp_path / name, lines, name=name, world="games/relay?runners=3", algorithm=with_mixer(mixer))
+    assert qohort(capsys, "report", tmp_path)[0] == 0
+    page = (tmp_path / "report" / "report.md").read_text()
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert any("runners=3" in target for target in targets)
+    for target in targets:
+        assert "?" not in target
+        assert (tmp_path / "report" / target).is_file(), target
 
 
 def test_without_matplotlib_there_are_still_tables(pair, tmp_path, capsys, monkeypatch):
