@@ -70,8 +70,8 @@ def scales_of(
             f"No run has a number for {wanted or ' or '.join(PREFERRED)}. Known names are: {', '.join(known)}."
         )
     notes += [
-        f"All runs on {world} have the same {scale.metric}, {scale.low:.4g}, so nothing tells what counts as 0 and as 1 "
-        f"there: it has no thresholds and no part in aggregates. --bounds {world}=LOW:HIGH gives it both."
+        f"All runs on {world} have the same {scale.metric}, {scale.low:.4g}, so nothing tells what counts as 0 and as "
+        f"1 there: it has no thresholds and no part in aggregates. --bounds {world}=LOW:HIGH gives it both."
         for world, scale in scales.items()
         if scale.flat
     ]

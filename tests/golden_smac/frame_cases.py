@@ -186,7 +186,7 @@ def compare_variant(golden: Golden, name: str, comparison: Comparison) -> None:
     for text in golden[f"flags__{name}"]:
         flag, value = str(text).split("=")
         settings[flag] = ast.literal_eval(value)
-    face = face_of(golden, Flags(**settings))
+    face = face_of(golden, (smacv2 if golden.second else Flags)(**settings))
     seen = observed(face, frames_of(golden))
     comparison.close("obs", seen.obs, golden[f"obs__{name}"])
     comparison.close("state", seen.state, golden[f"state__{name}"])

@@ -153,7 +153,7 @@ def test_a_world_on_which_all_are_equal_tells_nothing(tree, tmp_path, capsys):
 
 
 def test_seeds_without_the_number_that_is_compared_are_named(tmp_path):
-    folder = write_run(tmp_path / "run", dict.fromkeys(range(3), [(0, 0.0), (100, 1.0)]))
+    folder = write_run(tmp_path / "run", {seed: [(0, 0.0), (100, 1.0)] for seed in range(3)})
     without_wins(folder / "seed-0" / "metrics.jsonl")
     without_wins(folder / "seed-2" / "absolute.json")
     notes = compared(tmp_path).notes

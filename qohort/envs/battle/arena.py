@@ -27,7 +27,8 @@ class Physics:
     """How the engine behaves where facts leave room; lengths in cells, times in ticks."""
 
     jitter: tuple[float, float] = (-1.0, 2.0)
-    """What is added to the time between two attacks, uniformly drawn; (0, 0) makes a battle deterministic."""
+    """What is added to the time between two attacks, uniformly drawn; with (0, 0) nothing but the sides on which
+    units go round is random."""
     scan_period: int = 4
     """How often a unit without a target looks for one; units take turns."""
     scan: float = 5.0

@@ -6,6 +6,7 @@ from qohort.envs.battle import StarCraftCapabilityEnvWrapper  # instead of: from
 from collections.abc import Mapping
 from typing import Any
 
+from qohort.envs.battle.catalogue import DRAWN
 from qohort.envs.battle.scenario import Hunt, RandomTeams, Scenario
 from qohort.envs.battle.starcraft2 import StarCraft2Env
 from qohort.envs.battle.units import RACES, Kind
@@ -16,6 +17,8 @@ LIMIT = 200
 SIZE = 32
 MAPS = {"10gen_terran": "T", "10gen_protoss": "P", "10gen_zerg": "Z"}
 KINDS = {kind.name.lower(): kind for kind in Kind}
+WRITTEN = ("env_key", "n_units", "n_enemies")
+"""What SMACv2 itself writes into the parts of a configuration."""
 UNSUPPORTED = ("replace_teammates", "stochastic_attack", "stochastic_health")
 """Arguments of early versions of SMACv2."""
 
@@ -64,14 +67,23 @@ def scenario(map_name: str, config: Mapping[str, Any]) -> Scenario:
                 f"`capability_config` asks for {key!r}, which is not supported; teams (`team_gen`) and places "
                 "(`start_positions`) can be drawn."
             )
-    team = _part(config, "team_gen", "weighted_teams", ("unit_types", "weights"))
-    places = _part(config, "start_positions", "surrounded_and_reflect", ("p",))
+    team = _part(config, "team_gen", "weighted_teams", ("unit_types", "weights"), ("exception_unit_types", "observe"))
+    places = _part(config, "start_positions", "surrounded_and_reflect", ("p",), ("map_x", "map_y"))
     for axis in ("map_x", "map_y"):
         if places.get(axis, SIZE) != SIZE:
             raise QohortError(f"`{axis}` is {places[axis]}; SMACv2's map has {SIZE} by {SIZE} cells.")
-    kinds = tuple(_kind(name, map_name) for name in team["unit_types"])
-    if len(team["weights"]) != len(kinds):
-        raise QohortError(f"`team_gen` has {len(team['weights'])} weights for {len(kinds)} unit types.")
+    if not team.get("observe", True):
+        raise QohortError("`observe` of `team_gen` is False, which is not supported: agents see the kinds of others.")
+    named = [_kind(name, map_name) for name in team["unit_types"]]
+    if len(team["weights"]) != len(named):
+        raise QohortError(f"`team_gen` has {len(team['weights'])} weights for {len(named)} unit types.")
+    kinds, _ = DRAWN[map_name.removeprefix("10gen_")]
+    weights = dict.fromkeys(kinds, 0.0)
+    for kind, weight in zip(named, team["weights"], strict=True):
+        weights[kind] += float(weight)
+    never_alone = tuple(_kind(name, map_name) for name in team.get("exception_unit_types", ()))
+    if not any(weight > 0 for kind, weight in weights.items() if kind not in never_alone):
+        raise QohortError("`exception_unit_types` of `team_gen` names all that can be drawn, so no team is allowed.")
     allies = int(config["n_units"])
     enemies = int(config.get("n_enemies", allies))
     return Scenario(
@@ -81,16 +93,18 @@ def scenario(map_name: str, config: Mapping[str, Any]) -> Scenario:
         teams=RandomTeams(
             allies=allies,
             enemies=enemies,
-            kinds=kinds,
-            weights=tuple(float(weight) for weight in team["weights"]),
-            never_alone=tuple(_kind(name, map_name) for name in team.get("exception_unit_types", ())),
+            kinds=kinds,  # the map's, whatever the configuration names, since they are what type bits tell apart
+            weights=tuple(weights.values()),
+            never_alone=never_alone,
             surrounded=1 - float(places["p"]),  # SMACv2 surrounds the allies if a draw exceeds `p`
         ),
         plan=Hunt(),
     )
 
 
-def _part(config: Mapping[str, Any], name: str, kind: str, needed: tuple[str, ...]) -> Mapping[str, Any]:
+def _part(
+    config: Mapping[str, Any], name: str, kind: str, needed: tuple[str, ...], known: tuple[str, ...]
+) -> Mapping[str, Any]:
     if "n_units" not in config or name not in config:
         raise QohortError("`capability_config` needs `n_units`, `team_gen` and `start_positions`, as SMACv2's have.")
     part = config[name]
@@ -99,6 +113,9 @@ def _part(config: Mapping[str, Any], name: str, kind: str, needed: tuple[str, ..
     for key in needed:
         if key not in part:
             raise QohortError(f"`{name}` needs {key!r}, as SMACv2's configurations have it.")
+    for key in part:
+        if key not in ("dist_type", *needed, *known, *WRITTEN):
+            raise QohortError(f"`{name}` asks for {key!r}, which is not supported; {', '.join((*needed, *known))} are.")
     return part
 
 

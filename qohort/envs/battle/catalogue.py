@@ -140,8 +140,8 @@ _SMAC = (
     ),
 )
 
-_RACES: dict[str, tuple[tuple[Kind, ...], tuple[Kind, ...]]] = {
-    # The kinds, which are as likely as in _WEIGHTS, and those that cannot win alone.
+DRAWN: dict[str, tuple[tuple[Kind, ...], tuple[Kind, ...]]] = {
+    # By race: the kinds in the order of SMACv2's type bits, as likely as in _WEIGHTS; those that cannot win alone.
     "protoss": ((STALKER, ZEALOT, COLOSSUS), ()),
     "terran": ((MARINE, MARAUDER, MEDIVAC), (MEDIVAC,)),
     "zerg": ((ZERGLING, HYDRALISK, BANELING), (BANELING,)),
@@ -151,7 +151,7 @@ _WEIGHTS = (0.45, 0.45, 0.1)
 
 def _random(name: str) -> Scenario:
     race, allies, _, enemies = name.split("_")
-    kinds, never_alone = _RACES[race]
+    kinds, never_alone = DRAWN[race]
     teams = RandomTeams(
         allies=int(allies), enemies=int(enemies), kinds=kinds, weights=_WEIGHTS, never_alone=never_alone
     )

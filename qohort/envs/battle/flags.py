@@ -108,9 +108,10 @@ class Flags:
     number."""
     measured_cooldowns: bool = True
     """Cooldowns are divided by the maxima that SMAC's authors measured (issue 95), some of which are too small;
-    otherwise by the longest time between two attacks."""
+    otherwise by the longest time between two attacks that the default `jitter` allows."""
     first_team_scales: bool = True
-    """With random teams, rewards are scaled for the enemies of the first episode; otherwise for those of each."""
+    """With random teams, rewards are scaled for one team of enemies, the same in all episodes; otherwise for those of
+    each. SMACv2 takes the first episode's, as `StarCraft2Env` does; a world takes one that its scenario draws."""
 
     def __post_init__(self) -> None:
         for name in ("reward_defeat", "reward_negative_scale", "sparse_defeat"):
@@ -120,7 +121,7 @@ class Flags:
         for name in ("move_amount", "reward_scale_rate"):
             self._require(name, 0 < getattr(self, name) < math.inf, "a finite number above 0")
         self._require("prob_obs_enemy", 0 <= self.prob_obs_enemy <= 1, "a probability, from 0 to 1")
-        self._require("num_fov_actions", self.num_fov_actions >= 2, "at least 2")
+        self._require("num_fov_actions", 2 <= self.num_fov_actions <= 127, "from 2 to 127")
         if (self.obs_pathing_grid or self.obs_terrain_height) and self.move_amount != int(self.move_amount):
             raise QohortError(
                 f"`move_amount` is {self.move_amount}, but `obs_pathing_grid` and `obs_terrain_height` show cells that "

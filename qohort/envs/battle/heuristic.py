@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.envs.battle.availability import moves, reachable
+from qohort.envs.battle.availability import targets as choices
 from qohort.envs.battle.commands import NO_OP, NORTH, STOP, WAYS
 from qohort.envs.battle.env import Battle
 from qohort.envs.battle.face import Face
@@ -141,7 +142,7 @@ class _Chase:
 
     target: Int[Array, " A"]
     near: Bool[Array, " A"]
-    """It is in the range of actions."""
+    """It can be acted upon: within range, or wherever it is without `action_mask`."""
     longer: Int[Array, " A"]
     """The move along the longer side of the offset; of equal ones, the one to the north or south."""
     shorter: Int[Array, " A"]
@@ -167,9 +168,10 @@ def _chase(face: Face, snapshot: Snapshot, targets: Int[Array, " A"]) -> _Chase:
     dx, dy = snapshot.x[whom] - snapshot.x[:n], snapshot.y[whom] - snapshot.y[:n]
     east, north = jnp.where(dx > 0, _EAST, _WEST), jnp.where(dy > 0, _NORTH, _SOUTH)
     flat = jnp.abs(dx) > jnp.abs(dy)
+    may = choices(face, traits, snapshot, reachable(face, traits, snapshot, foes))
     return _Chase(
         target=target,
-        near=found & _one_of(reachable(face, traits, snapshot, foes), jnp.where(found, target, 0)),
+        near=found & _one_of(may, jnp.where(found, target, 0)),
         longer=jnp.where(flat, east, north),
         shorter=jnp.where(flat, north, east),
         slanting=jnp.minimum(jnp.abs(dx), jnp.abs(dy)) > 0,

@@ -1,6 +1,7 @@
 """Names of agents, actions and features; their counts are the sizes."""
 
 import collections
+from typing import NamedTuple
 
 from qohort.envs.battle.face import Face
 
@@ -64,31 +65,52 @@ def state(face: Face) -> tuple[str, ...]:
     return (*names, *(("time",) if face.flags.state_timestep_number else ()))
 
 
-def observation(face: Face) -> tuple[str, ...]:
-    """The features that an agent sees. Others are numbered from the next agent on, oneself left out."""
+class Parts(NamedTuple):
+    """What an agent sees of the game, part by part."""
+
+    move: tuple[str, ...]
+    """Where it can go, and the ground around."""
+    enemy: tuple[str, ...]
+    """Each enemy, without its number."""
+    other: tuple[str, ...]
+    """Each other ally, likewise."""
+    own: tuple[str, ...]
+    """Itself."""
+
+
+def parts(face: Face) -> Parts:
+    """The features of an observation by its parts."""
     flags = face.flags
-    time = ("time",) if flags.obs_timestep_number else ()
-    if not flags.obs_starcraft:
-        return time
-    names = [f"can move {way}" for way in MOVES]
+    move = [f"can move {way}" for way in MOVES]
     if flags.obs_pathing_grid:
-        names += [f"ground {way}" for way in AROUND]
+        move += [f"ground {way}" for way in AROUND]
     if flags.obs_terrain_height:
-        names += [f"height {way}" for way in (*AROUND, "here")]
+        move += [f"height {way}" for way in (*AROUND, "here")]
     place = ("distance", "rel_x", "rel_y")
     health = ("health",) if flags.obs_all_health else ()
     shields = [("shield",) if has and flags.obs_all_health else () for has in face.shielded]
-    for j in range(face.n_enemies):
-        names += [f"enemy {j + 1} {name}" for name in ("attackable", *place, *health, *shields[1], *_bits(face))]
     did = tuple(f"last: {action}" for action in actions(face)) if flags.obs_last_action else ()
-    for i in range(face.n_allies - 1):
-        names += [f"other {i + 1} {name}" for name in ("visible", *place, *health, *shields[0], *_bits(face), *did)]
     own = ["health", *(("shield",) if face.shielded[0] else ())] if flags.shows_own_health else []
     own += ["x", "y"] if flags.obs_own_pos else []
     own += ["fov_x", "fov_y"] if flags.conic_fov else []
-    names += [f"own {name}" for name in (*own, *_bits(face))]
+    return Parts(
+        move=tuple(move),
+        enemy=("attackable", *place, *health, *shields[1], *_bits(face)),
+        other=("visible", *place, *health, *shields[0], *_bits(face), *did),
+        own=(*own, *_bits(face)),
+    )
+
+
+def observation(face: Face) -> tuple[str, ...]:
+    """The features that an agent sees. Others are numbered from the next agent on, oneself left out."""
+    flags, part = face.flags, parts(face)
+    time = ("time",) if flags.obs_timestep_number else ()
+    if not flags.obs_starcraft:
+        return time
+    enemies = (f"enemy {j + 1} {name}" for j in range(face.n_enemies) for name in part.enemy)
+    others = (f"other {i + 1} {name}" for i in range(face.n_allies - 1) for name in part.other)
     surplus = ("unused",) if time and flags.surplus_zero else ()
-    return (*names, *surplus, *time)
+    return (*part.move, *enemies, *others, *(f"own {name}" for name in part.own), *surplus, *time)
 
 
 def announced_sizes(face: Face) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from qohort.envs.battle.env import Battle
+from qohort.envs.battle.rewards import End, ending
 from qohort.envs.battle.state import Snapshot
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Snapshot))
@@ -91,8 +92,7 @@ def _film(
     if battle.scene(jax.tree.map(lambda leaf: leaf[0], snapshots)) is None:
         return
     seen = jax.jit(jax.vmap(battle.observe))(snapshots)
-    n = battle.face.n_allies
-    alive = np.asarray(snapshots.health)[-1] > 0
+    end = ending(battle.face, snapshots.kind[-1], snapshots.health[-1] > 0)
     avail = np.asarray(seen.avail)
     episode = Episode(
         env=battle,
@@ -103,7 +103,7 @@ def _film(
         alive=np.asarray(seen.alive),
         actions=actions,
         rewards=np.array(rewards, np.float32).reshape(-1, 1),
-        terminated=bool(alive[:n].any() != alive[n:].any()),
-        metrics={"won": float(alive[:n].any() and not alive[n:].any())},
+        terminated=bool(end != End.OPEN),
+        metrics={"won": float(end == End.WIN)},
     )
     write_gif(episode, path)

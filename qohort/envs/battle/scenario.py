@@ -53,7 +53,7 @@ class RandomTeams:
     kinds: tuple[Kind, ...]
     """What may be drawn."""
     weights: tuple[float, ...]
-    """How probable each kind is for each place in the team."""
+    """How probable each kind is for each place in the team; one with 0 is never drawn, and keeps its type bit."""
     never_alone: tuple[Kind, ...] = ()
     """A team of these only is drawn again."""
     surrounded: float = 0.5

@@ -20,6 +20,7 @@ from qohort.envs.battle import commands, names, observe, replay_file, rewards
 from qohort.envs.battle.env import Battle
 from qohort.envs.battle.factory import battle
 from qohort.envs.battle.heuristic import Scripted
+from qohort.envs.battle.queries import Queries
 from qohort.envs.battle.state import BattleState, Snapshot
 from qohort.envs.battle.unit_view import UnitView, views
 from qohort.envs.battle.units import TICKS_PER_STEP
@@ -28,7 +29,7 @@ from qohort.envs.hosted import Hosted, Leaves, Moment
 from qohort.errors import QohortError
 
 
-class StarCraft2Env:
+class StarCraft2Env(Queries):
     """One battle, played step by step.
 
     Attributes:
@@ -248,19 +249,21 @@ class StarCraft2Env:
 
     def get_obs_move_feats_size(self) -> int:
         """The length of the first part of an observation."""
-        return self.get_obs_size() - self.get_obs_own_feats_size() - self._count("enemy ") - self._count("other ")
+        return len(names.parts(self.battle.face).move)
 
     def get_obs_enemy_feats_size(self) -> tuple[int, int]:
         """Rows and columns of what is seen of the enemies."""
-        return self.n_enemies, self._count("enemy 1 ")
+        return self.n_enemies, len(names.parts(self.battle.face).enemy)
 
     def get_obs_ally_feats_size(self) -> tuple[int, int]:
         """The same of the other allies."""
-        return self.n_agents - 1, self._count("other 1 ")
+        return self.n_agents - 1, len(names.parts(self.battle.face).other)
 
     def get_obs_own_feats_size(self) -> int:
-        """The length of what an agent sees of itself, and the time."""
-        return self._count("own ") + self._count("time")
+        """The length of what an agent sees of itself; SMAC counts the time here, SMACv2 does not."""
+        flags = self.battle.flags
+        own = len(names.parts(self.battle.face).own) if flags.obs_starcraft else self.unit_type_bits
+        return own + (flags.obs_timestep_number and flags.surplus_zero)
 
     def get_ally_num_attributes(self) -> int:
         """How many entries of the state an ally's row has."""
@@ -274,6 +277,14 @@ class StarCraft2Env:
         """SMACv2: the agents' kinds, one-hot, one after the other."""
         traits = self.battle.face.traits_of(self.snapshot.kind)
         return np.array(traits.bits[: self.n_agents], np.float32).ravel()
+
+    def get_capabilities_agent(self, agent_id: int) -> Float[np.ndarray, " b"]:
+        """SMACv2: one agent's kind, one-hot."""
+        return self.get_capabilities().reshape(self.n_agents, -1)[agent_id]
+
+    def get_cap_size(self) -> int:
+        """SMACv2: how many numbers tell one agent's kind."""
+        return self.unit_type_bits
 
     def get_env_info(self) -> dict[str, Any]:
         """Sizes and names; `unit_dim` is what Qatten's PyMARL asks for."""
@@ -436,9 +447,6 @@ class StarCraft2Env:
 
     def _world(self, battle: Battle) -> Battle | Scripted:
         return Scripted(battle, rest=self.heuristic_rest) if self.heuristic_ai else battle
-
-    def _count(self, prefix: str) -> int:
-        return sum(name.startswith(prefix) for name in self.battle.spec.obs_features)
 
 
 @jax.jit

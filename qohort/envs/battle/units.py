@@ -235,4 +235,5 @@ def table(data: Data = "smac") -> Stats:
 
 def stats_of(kinds: Sequence[Kind] | Int[Array, " n"], stats: Stats) -> Stats:
     """The rows of a table that belong to some units."""
-    return Stats(**{field.name: getattr(stats, field.name)[kinds] for field in dataclasses.fields(Stats)})
+    rows = jnp.asarray(kinds, jnp.int32)
+    return Stats(**{field.name: getattr(stats, field.name)[rows] for field in dataclasses.fields(Stats)})

@@ -11,6 +11,9 @@ from qohort.envs.battle.formation import fits
 from qohort.envs.battle.scenario import AttackMove, Group, Point, RandomTeams, Scenario
 from qohort.errors import QohortError
 
+LONGEST = 2**15 - 1
+"""Steps of an episode; moments count them in 16 bits."""
+
 Walkable = Bool[np.ndarray, "W H"]
 
 
@@ -26,8 +29,10 @@ def checked(scenario: Scenario, walkable: Walkable | None = None) -> Scenario:
 def _check(scenario: Scenario, walkable: Walkable) -> None:
     if not scenario.name.strip():
         raise QohortError("it has no name; give it one, such as 'my-battle'.")
-    if scenario.limit < 1:
-        raise QohortError(f"`limit` is {scenario.limit}; an episode has at least 1 step, and SMAC's have 60 to 400.")
+    if not 1 <= scenario.limit <= LONGEST:
+        raise QohortError(
+            f"`limit` is {scenario.limit}; an episode has 1 to {LONGEST:,} steps, and SMAC's have 60 to 400."
+        )
     if scenario.teams is None:
         _check_groups("allies", scenario.allies, walkable)
         _check_groups("enemies", scenario.enemies, walkable)
@@ -68,15 +73,20 @@ def _check_teams(teams: RandomTeams) -> None:
             f"`teams.weights` has {len(teams.weights)} numbers for {len(labels)} kinds; give one for each."
         )
     for weight, label in zip(teams.weights, labels, strict=True):
-        if not 0 < weight < math.inf:
-            raise QohortError(f"`teams.weights` has {weight} for {label}; weights are above 0. Leave the kind out.")
+        if not 0 <= weight < math.inf:
+            raise QohortError(f"`teams.weights` has {weight} for {label}; weights are finite numbers from 0.")
+    drawn = {kind for kind, weight in zip(teams.kinds, teams.weights, strict=True) if weight > 0}
+    if not drawn:
+        raise QohortError("`teams.weights` are all 0, so that nobody can be drawn; raise at least one.")
     for kind in teams.never_alone:
         if kind not in teams.kinds:
             raise QohortError(
                 f"`teams.never_alone` names {kind.label}, which is not among `teams.kinds`; leave it out."
             )
-    if set(teams.never_alone) == set(teams.kinds):
-        raise QohortError("`teams.never_alone` names all kinds, so that no team is allowed; leave out at least one.")
+    if drawn <= set(teams.never_alone):
+        raise QohortError(
+            "`teams.never_alone` names all kinds that can be drawn, so that no team is allowed; leave out at least one."
+        )
     if not 0 <= teams.surrounded <= 1:
         raise QohortError(f"`teams.surrounded` is {teams.surrounded}; it is a probability, from 0 to 1.")
 

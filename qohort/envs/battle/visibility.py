@@ -1,5 +1,7 @@
 """Who is where from whom, and who sees whom."""
 
+import functools
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,8 @@ from qohort.envs.battle.state import Snapshot
 
 STEEP = 1e-7
 """The least run of a slope."""
+TINY = 1e-9
+"""Edges of cones so close to an axis lie on it: along the vertical no slope within sight is steeper."""
 
 
 class Offsets(eqx.Module):
@@ -78,17 +82,42 @@ def facing(flags: Flags, snapshot: Snapshot) -> Float[Array, "A 2"]:
     return jnp.asarray(directions(flags))[snapshot.facing]
 
 
+@functools.cache
+def slopes(count: int) -> Float[np.ndarray, "K 2 4"]:
+    """Between which slopes a cone lies, towards the east and towards the west: the least, the greatest, and after each
+    whether it belongs to the cone.
+
+    SMACv2 compares angles in double precision, where a unit exactly on an edge is inside or outside by rounding alone.
+    Here every edge is a number of single precision (0 and ±1, on which units do stand, are exact), and whether it
+    belongs to the cone is read off that comparison.
+    """
+    half, found = np.pi / count, np.empty((count, 2, 4), np.float32)
+    for k in range(count):
+        x, y = np.cos(2 * np.pi * (k / count)), np.sin(2 * np.pi * (k / count))
+        for side, run in enumerate((max(x, STEEP), min(x, -STEEP))):
+            middle = np.arctan(y / run)
+            for end, angle in ((0, middle - half), (2, middle + half)):
+                slope = np.float32(np.tan(angle) if abs(angle) < np.pi / 2 - TINY else np.copysign(np.inf, angle))
+                slope = np.float32(0) if abs(slope) < TINY else slope
+                inside = np.isfinite(slope) and abs(np.arctan(np.float64(slope)) - middle) < half
+                found[k, side, end : end + 2] = slope, inside
+    return found
+
+
 def in_cone(flags: Flags, snapshot: Snapshot, away: Offsets) -> Bool[Array, "A m"]:
     """Which places lie in the directions of agents' cones."""
-    towards = facing(flags, snapshot)
-    x, y = towards[:, :1], towards[:, 1:]
-    half = np.pi / flags.num_fov_actions
     if not flags.cones_by_slope:
-        return away.dx * x + away.dy * y > np.cos(half).astype(np.float32) * jnp.sqrt(away.square)
+        towards = facing(flags, snapshot)
+        least = np.cos(np.pi / flags.num_fov_actions).astype(np.float32)
+        return away.dx * towards[:, :1] + away.dy * towards[:, 1:] > least * jnp.sqrt(away.square)
+    assert snapshot.facing is not None, "snapshots of a face with cones hold where they point"
     east = away.dx > 0
-    run = jnp.where(east, jnp.maximum(away.dx, STEEP), jnp.minimum(away.dx, -STEEP))
-    middle = jnp.arctan(y / jnp.where(east, jnp.maximum(x, STEEP), jnp.minimum(x, -STEEP)))
-    return jnp.abs(jnp.arctan(away.dy / run) - middle) < half
+    run, rise = jnp.maximum(jnp.abs(away.dx), STEEP), jnp.where(east, away.dy, -away.dy)
+    limits = jnp.asarray(slopes(flags.num_fov_actions))[snapshot.facing][:, None]
+    ends = jnp.where(east[..., None], limits[:, :, 0], limits[:, :, 1])
+    low, low_inside, high, high_inside = jnp.moveaxis(ends, -1, 0)
+    above = (rise > low * run) | ((low_inside > 0) & (rise == low * run))
+    return above & ((rise < high * run) | ((high_inside > 0) & (rise == high * run)))
 
 
 def visibility_matrix(face: Face, snapshot: Snapshot) -> Bool[Array, "A n"]:

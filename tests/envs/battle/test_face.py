@@ -258,7 +258,7 @@ def test_dead_units_leave_no_trace():
         ({"move_amount": 0}, "`move_amount` is 0, but it must be a finite number above 0"),
         ({"move_amount": 1.5, "obs_pathing_grid": True}, "choose a whole number"),
         ({"prob_obs_enemy": 1.5}, "`prob_obs_enemy` is 1.5, but it must be a probability"),
-        ({"num_fov_actions": 1}, "at least 2"),
+        ({"num_fov_actions": 1}, "from 2 to 127"),
         ({"reward_scale_rate": 0}, "above 0"),
         ({"reward_win": -1}, "`reward_win` is -1, but it must be a finite number from 0"),
         ({"reward_defeat": float("nan")}, "finite"),

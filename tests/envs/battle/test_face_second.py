@@ -16,7 +16,8 @@ from qohort.envs.battle.observe import observe
 from qohort.envs.battle.orders import NOBODY, Order
 from qohort.envs.battle.permission import no_permission, pack, permit, unpack
 from qohort.envs.battle.units import Kind, Race
-from qohort.envs.battle.visibility import seen_places, visibility_matrix
+from qohort.envs.battle.visibility import Offsets, in_cone, seen_places, visibility_matrix
+from qohort.errors import QohortError
 from tests.golden_smac.worlds import fixed_face, random_face, snapshots
 
 MARINE = Kind.MARINE
@@ -59,6 +60,30 @@ def test_cones(direction, angle, by_slope, by_direction):
         assert bool(seen.avail[0, 18]) == bool(seen.obs[0, 4]) == visible, f"by slope: {slopes}"
         assert bool(seen.obs[0, 8] > 0) == visible
         np.testing.assert_array_equal(seen.avail[0, :18], [False] + [True] * 17)
+
+
+@pytest.mark.parametrize("count", [3, 4, 6, 8, 12, 127])
+def test_edges_of_cones_are_as_double_precision_has_them(count):
+    """Diagonals, axes and anything else; off the edges, single precision may differ by its last digit."""
+    rng = np.random.default_rng(0)
+    run = np.round(rng.uniform(-9, 9, 400) * 4096) / 4096
+    rise = np.concatenate([run[:100], -run[100:200], 0 * run[200:300], rng.uniform(-9, 9, 100).round(3)])
+    run[250:300], rise[250:300] = 0.0, run[250:300]
+    dx, dy = run.astype(np.float32)[None], rise.astype(np.float32)[None]
+    away = Offsets(dx=jnp.asarray(dx), dy=jnp.asarray(dy), square=jnp.asarray(dx * dx + dy * dy))
+    x, y = dx[0].astype(np.float64), dy[0].astype(np.float64)
+    for k in range(count):
+        moment = dataclasses.replace(looking(0, 1, 1), facing=jnp.array([k], jnp.int8))
+        to = np.cos(2 * np.pi * (k / count)), np.sin(2 * np.pi * (k / count))
+        steep = np.where(x > 0, np.maximum(x, 1e-7), np.minimum(x, -1e-7))
+        middle = np.arctan(to[1] / np.where(x > 0, max(to[0], 1e-7), min(to[0], -1e-7)))
+        expected = np.abs(np.arctan(y / steep) - middle) < np.pi / count
+        np.testing.assert_array_equal(in_cone(Flags(conic_fov=True, num_fov_actions=count), moment, away)[0], expected)
+
+
+def test_cones_have_at_most_127_directions():
+    with pytest.raises(QohortError, match="`num_fov_actions` is 128, but it must be from 2 to 127"):
+        Flags(conic_fov=True, num_fov_actions=128)
 
 
 def test_an_arc_belongs_to_its_cone():

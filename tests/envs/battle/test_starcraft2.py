@@ -3,12 +3,17 @@
 import dataclasses
 import inspect
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import qohort
 from qohort.envs.battle import StarCraft2Env, StarCraftCapabilityEnvWrapper, replay_file
 from qohort.envs.battle.catalogue import CATALOGUE
+from qohort.envs.battle.queries import Direction
 from qohort.envs.battle.scenario import Group
+from qohort.envs.battle.unit_view import Position
 from qohort.envs.battle.units import Kind
 from qohort.errors import QohortError
 
@@ -315,9 +320,111 @@ def test_smacv2s_configurations_draw_teams():
     assert env.get_capabilities().reshape(5, 3).sum() == 5
 
 
+ZERG = {
+    "n_units": 5,
+    "n_enemies": 5,
+    "team_gen": {
+        "dist_type": "weighted_teams",
+        "unit_types": ["zergling", "baneling", "hydralisk"],
+        "weights": [0.45, 0.1, 0.45],
+        "exception_unit_types": ["baneling"],
+        "observe": True,
+        "n_units": 5,
+        "env_key": "team_gen",
+    },
+    "start_positions": CONFIG["start_positions"],
+}
+
+
+def test_type_bits_are_the_maps_in_whatever_order_a_configuration_names_them():
+    env = StarCraftCapabilityEnvWrapper(map_name="10gen_zerg", capability_config=ZERG, seed=0)
+    place = {Kind.ZERGLING: 0, Kind.HYDRALISK: 1, Kind.BANELING: 2}
+    met = set()
+    for _ in range(4):
+        env.reset()
+        kinds = [unit.unit_type for unit in env.agents.values()]
+        met.update(kinds)
+        np.testing.assert_array_equal(env.get_capabilities().reshape(5, 3), np.eye(3)[[place[k] for k in kinds]])
+    assert len(met) > 1
+    assert env.get_cap_size() == len(env.get_capabilities_agent(0)) == 3
+
+
+def test_a_map_has_its_three_kinds_also_if_fewer_are_drawn():
+    team = {**CONFIG["team_gen"], "unit_types": ["marauder"], "weights": [1.0], "exception_unit_types": []}
+    sizes = {"use_unit_ranges": True, "obs_own_pos": True}
+    env = StarCraftCapabilityEnvWrapper(capability_config={**CONFIG, "n_enemies": 5, "team_gen": team}, seed=0, **sizes)
+    env.reset()
+    assert (env.get_obs_size(), env.get_state_size(), env.n_actions) == (82, 120, 11)
+    assert {unit.unit_type for unit in env.agents.values()} == {Kind.MARAUDER}
+
+
+def test_sizes_of_parts_are_smacs_and_smacv2s():
+    """SMAC counts the time with what an agent sees of itself; SMACv2 leaves it out, and of itself all but the kind
+    if nothing of the game is seen."""
+    timed = {"obs_timestep_number": True}
+    first = StarCraft2Env("3m", **timed)
+    assert (first.get_obs_move_feats_size(), first.get_obs_own_feats_size()) == (4, 2)
+    second = StarCraftCapabilityEnvWrapper(**{**DRAWN, **timed})
+    assert (second.get_obs_move_feats_size(), second.get_obs_own_feats_size()) == (4, 6)
+    blind = StarCraftCapabilityEnvWrapper(**{**DRAWN, **timed}, obs_starcraft=False)
+    assert (blind.get_obs_move_feats_size(), blind.get_obs_own_feats_size()) == (4, 3)
+    assert (blind.get_obs_enemy_feats_size(), blind.get_obs_ally_feats_size()) == ((6, 8), (4, 8))
+
+
+def test_a_film_ends_as_the_battle_did(tmp_path, monkeypatch):
+    """Where the last enemy is a Medivac, a battle is won though somebody is left."""
+    filmed = []
+    monkeypatch.setattr("qohort.report.raster.write_gif", lambda episode, path: filmed.append(episode.caption(9)[1]))
+    battle = qohort.make("battle/MMM")
+    state = battle.reset(jax.random.key(0))
+    seen = battle.snapshot(state)
+    last = np.flatnonzero(np.asarray(seen.kind)[10:] == Kind.MEDIVAC)[0]
+    health = np.where((np.arange(20) < 10) | (np.arange(20) == 10 + last), np.asarray(seen.health), 0.0)
+    after = dataclasses.replace(seen, health=jnp.asarray(health))
+    moments = jax.tree.map(lambda *rows: jnp.stack(rows), seen, after)
+    replay_file.save(battle, moments, [[1] * 10], [20.0], folder=tmp_path)
+    assert filmed == ["won: the task ended"]
+
+
+def test_the_script_may_shoot_whom_it_likes_without_a_mask():
+    """SMAC asks its own availability, which says yes to every living enemy then."""
+    for mask, attacks in ((True, False), (False, True)):
+        env = StarCraft2Env("3m", seed=0, heuristic_ai=True, heuristic_rest=True, action_mask=mask)
+        env.reset()
+        actions = [0, 0, 0]
+        env.step(actions)
+        assert all(action >= env.n_actions_no_attack for action in actions) == attacks
+
+
+def test_questions_about_places(marines):
+    marines.reset()
+    unit = marines.agents[0]
+    x, y = int(unit.pos.x), int(unit.pos.y)
+    assert marines.distance(0.0, 0.0, 3.0, 4.0) == 5
+    assert marines.check_bounds(31, 0)
+    assert not marines.check_bounds(32, 0)
+    may = [marines.can_move(unit, way) for way in range(4)]
+    assert may == [action == 1 for action in marines.get_avail_agent_actions(0)[2:6]]
+    points = marines.get_surrounding_points(unit, include_self=True)
+    assert points[:4] == [(x, y + 4), (x, y - 4), (x + 4, y), (x - 4, y)]
+    assert points[-1] == (x, y)
+    assert marines.get_surrounding_pathing(unit) == [float(marines.pathing_grid[point]) for point in points[:-1]]
+    assert marines.get_surrounding_height(unit) == [float(marines.terrain_height[point]) for point in points]
+    assert (marines.unit_max_cooldown(unit), marines.unit_max_shield(unit)) == (15, 0)
+    corner = unit._replace(pos=Position(0.5, 0.5))
+    assert not marines.can_move(corner, Direction.SOUTH) or marines.pathing_grid[0, 0]
+    assert marines.get_surrounding_pathing(corner)[1] == 1.0
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"team_gen": {**CONFIG["team_gen"], "observe": False}}, "`observe` of `team_gen` is False"),
+        ({"team_gen": {**CONFIG["team_gen"], "wieghts": []}}, "`team_gen` asks for 'wieghts', which is not supported"),
+        (
+            {"team_gen": {**CONFIG["team_gen"], "exception_unit_types": ["marine", "marauder", "medivac"]}},
+            "names all that can be drawn",
+        ),
         ({"enemy_mask": {"dist_type": "mask"}}, "asks for 'enemy_mask', which is not supported"),
         ({"team_gen": {"dist_type": "all_teams"}}, "`team_gen` is drawn by 'all_teams'"),
         ({"team_gen": {**CONFIG["team_gen"], "unit_types": ["marine", "zealot", "medivac"]}}, "no unit type 'zealot'"),
