@@ -1,4 +1,4 @@
-"""The one exception that a person is meant to read."""
+"""The one exception and the one warning that a person is meant to read."""
 
 
 class QohortError(Exception):
@@ -6,3 +6,7 @@ class QohortError(Exception):
 
     The command line prints the message without a traceback and leaves with exit code 2.
     """
+
+
+class QohortWarning(UserWarning):
+    """Something about what was asked for that one would not expect; the command line prints the sentence alone."""

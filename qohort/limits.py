@@ -18,6 +18,13 @@ def at_least(least: int | float, *, of: str = "", **settings: Number) -> None:
             raise QohortError(f"{_named(of, name)} is {value}; it must be at least {least}.")
 
 
+def at_most(greatest: int | float, *, of: str = "", **settings: Number) -> None:
+    """Refuse what is greater."""
+    for name, value in settings.items():
+        if value is not None and not value <= greatest:
+            raise QohortError(f"{_named(of, name)} is {value}; it must be at most {greatest:,}.")
+
+
 def above(limit: int | float, *, of: str = "", **settings: Number) -> None:
     """Refuse what is not greater."""
     for name, value in settings.items():

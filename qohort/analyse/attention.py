@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from qohort.analyse.played import Played, mixed, play, utilities
-from qohort.analyse.ranks import correlation, exchanged, normalised_entropy, rank_directions
+from qohort.analyse.ranks import correlation, exchanged, known_mean, known_quantile, normalised_entropy, rank_directions
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
@@ -113,7 +113,7 @@ def ask(subject: Subject, played: Played, *, seed: int = 0) -> Attention:
         features=tuple(features),
         correlations=_table(eyes, sides),
         within=_within(subject, gaze, features, alive),
-        chance=np.nanquantile(np.abs(by_chance), 0.95, axis=0),
+        chance=known_quantile(np.abs(by_chance), 0.95),
         untrained=np.stack([_table(other, sides) for other in others]),
         untrained_entropy=np.stack([_entropies(stranger, alive) for stranger in strangers]),
         untrained_largest=np.stack([_largest(stranger, alive) for stranger in strangers]),
@@ -202,14 +202,14 @@ def _within(
 
 
 def _entropies(gaze: Gaze, alive: Bool[np.ndarray, "Z N"]) -> Float[np.ndarray, " K1"]:
-    return np.nanmean(normalised_entropy(gaze.shares, np.broadcast_to(alive[:, None], gaze.shares.shape)), axis=0)
+    return known_mean(normalised_entropy(gaze.shares, np.broadcast_to(alive[:, None], gaze.shares.shape)), axis=0)
 
 
 def _largest(gaze: Gaze, alive: Bool[np.ndarray, "Z N"]) -> Float[np.ndarray, " K1"]:
     count = alive.sum(axis=-1)
     inside = np.where(alive[:, None], gaze.shares, 0.0)[count > 1]
     total = np.maximum(inside.sum(axis=-1), 1e-12)
-    return (inside.max(axis=-1) / total * count[count > 1][:, None]).mean(axis=0)
+    return known_mean(inside.max(axis=-1) / total * count[count > 1][:, None], axis=0)
 
 
 def _same(left: Float[np.ndarray, "Z N"], right: Float[np.ndarray, "Z N"]) -> bool:

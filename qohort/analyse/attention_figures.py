@@ -9,7 +9,7 @@ import numpy as np
 from qohort.analyse.attention import Attention
 from qohort.analyse.attention_summary import Summary
 from qohort.analyse.points import spread_points
-from qohort.analyse.ranks import over_seeds
+from qohort.analyse.ranks import known_quantile, over_seeds
 from qohort.report.figures import FAINT, INK, MUTED, footnote, save, styled
 
 COLUMNS = 3
@@ -60,7 +60,7 @@ def draw_correlations(summary: Summary, paths: Sequence[Path]) -> None:
             last = place == summary.heads
             untrained = summary.untrained[:, :, -1:] if last else summary.untrained[:, :, :-1]
             for line in range(len(rows)):
-                band = np.nanquantile(untrained[..., line], [0.025, 0.975])
+                band = known_quantile(untrained[..., line].ravel(), [0.025, 0.975])
                 axes.barh(line, band[1] - band[0], left=band[0], height=0.72, color=FAINT, alpha=0.6, zorder=1)
                 _seeds(axes, summary.correlations[:, place, line], line)
             axes.axvline(0, color=MUTED, linewidth=1)

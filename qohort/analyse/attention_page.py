@@ -8,8 +8,8 @@ import numpy as np
 from qohort.analyse import attention_figures as draw
 from qohort.analyse.attention import EXCHANGES, UNTRAINED
 from qohort.analyse.attention_summary import Summary
-from qohort.analyse.page import Picture, grid, mean_of, share_of, told, write
-from qohort.analyse.ranks import over_seeds
+from qohort.analyse.page import Picture, grid, headline, mean_of, share_of, told, write
+from qohort.analyse.ranks import known_mean, known_quantile, over_seeds
 from qohort.report.labels import joined
 from qohort.report.statistics import Interval
 
@@ -30,7 +30,7 @@ def write_attention(summary: Summary, out: Path, *, episode: int = 0) -> tuple[l
         for item, order in zip(summary.found, summary.order, strict=True)
     ]
     sections: list[str | Picture] = [
-        f"# Attention of {first.subject.name} on {first.subject.world}",
+        headline("Attention", first.subject),
         _played(summary),
         "## What was found",
         "\n".join(f"- {sentence}" for sentence in findings(summary)),
@@ -83,18 +83,29 @@ def findings(summary: Summary) -> list[str]:
         )
     beyond = _beyond(summary)
     named = [f"{name} ({told(value)}, untrained {null:.2f})" for name, value, null in beyond]
-    lines.append(
-        f"Heads follow {joined(named) if named else 'no feature'} more closely than untrained heads do (mean |rank "
-        "correlation|, the whole interval above the untrained mean)."
-    )
-    if len(found) > 1:
+    followed = joined(named) if named else "no feature"
+    if len(found) == 1:
+        lines.append(
+            f"The heads of this seed follow {followed} more closely than 97.5 % of untrained mixers' heads do (mean "
+            "|rank correlation|); one seed says nothing of how sure that is."
+        )
+    else:
+        lines.append(
+            f"Heads follow {followed} more closely than untrained heads do (mean |rank correlation|, the whole "
+            "interval above the untrained mean)."
+        )
         lines.append(_signed(summary))
         low, high = summary.untrained_agreement
-        inside = low <= summary.agreement <= high
+        if summary.agreement > high:
+            verdict = ", so training gave them something in common."
+        elif summary.agreement < low:
+            verdict = ", so training made heads of different seeds less alike than they were."
+        else:
+            verdict = ", so training gave the heads no common roles that can be told from chance."
         lines.append(
             f"After matching, heads of different seeds agree to {summary.agreement:.2f} (mean cosine of their "
             f"correlations); untrained heads matched in the same way agree to between {low:.2f} and {high:.2f}"
-            + (", so training gave the heads no common roles that can be told from chance." if inside else ".")
+            f"{verdict}"
         )
     if uniform and beyond:
         lines.append(
@@ -185,14 +196,14 @@ def _strengths(summary: Summary) -> str:
     null = summary.untrained_strength()
     rows = []
     for column, name in enumerate(summary.features):
-        low, high = np.quantile(null[..., column], [0.025, 0.975])
+        low, high = known_quantile(null[..., column].ravel(), [0.025, 0.975])
         per_head = [told(_of_ranks(summary.correlations[:, row, column])) for row in range(summary.heads)]
         rows.append(
             [
                 name,
                 *per_head,
                 told(over_seeds(summary.strength()[:, column], least=0.0, greatest=1.0)),
-                f"{null[..., column].mean():.2f} [{low:.2f}, {high:.2f}]",
+                told(Interval(value=float(known_mean(null[..., column].ravel(), axis=0)), low=low, high=high)),
             ]
         )
     return grid(["rank correlation of λ with", *summary.places[:-1], "mean of abs", "untrained: mean of abs"], rows)
@@ -223,12 +234,14 @@ def _signed(summary: Summary) -> str:
 
 
 def _beyond(summary: Summary) -> list[tuple[str, Any, float]]:
-    """Features that heads follow more closely than untrained ones do: those whose interval lies above."""
+    """Features that heads follow more closely than untrained ones do: those whose interval lies above their mean; of
+    one seed, which has none, those above 97.5 % of them."""
     strength, null = summary.strength(), summary.untrained_strength()
     found = []
     for column, name in enumerate(summary.features):
-        value, untrained = over_seeds(strength[:, column]), float(null[..., column].mean())
-        if value.low > untrained:
+        value, untrained = over_seeds(strength[:, column]), float(known_mean(null[..., column].ravel(), axis=0))
+        one = len(strength) == 1
+        if value.value > known_quantile(null[..., column].ravel(), 0.975) if one else value.low > untrained:
             found.append((name, value, untrained))
     return sorted(found, key=lambda item: -item[1].value)
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from qohort.analyse.attention import Attention, shared_features
 from qohort.analyse.heads import agreement, match
+from qohort.analyse.ranks import known_mean
 from qohort.errors import QohortError
 
 DRAWS = 100
@@ -45,10 +46,10 @@ class Summary:
 
     def strength(self) -> Float[np.ndarray, "S F"]:
         """The mean of |correlation| over the heads."""
-        return np.nanmean(np.abs(self.correlations[:, :-1]), axis=1)
+        return known_mean(np.abs(self.correlations[:, :-1]), axis=1)
 
     def untrained_strength(self) -> Float[np.ndarray, "S R F"]:
-        return np.nanmean(np.abs(self.untrained[:, :, :-1]), axis=2)
+        return known_mean(np.abs(self.untrained[:, :, :-1]), axis=2)
 
 
 def summarise(found: Sequence[Attention], *, seed: int = 0) -> Summary:

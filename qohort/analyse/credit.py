@@ -18,16 +18,18 @@ import numpy as np
 from jaxtyping import Float
 
 from qohort.analyse.influence import Replays, by_replay, by_tables
-from qohort.analyse.played import Played, play, utilities, weights_of
+from qohort.analyse.played import Played, mixed, play, spaced, utilities, weights_of
 from qohort.analyse.ranks import correlation, rank_directions
 from qohort.analyse.shapley import counterfactual, shapley
 from qohort.analyse.subject import Subject
 from qohort.envs.games.matrix import MatrixGame
 from qohort.envs.games.tabular import TabularGame
-from qohort.limits import at_least
+from qohort.errors import QohortError
+from qohort.limits import at_least, at_most, share
 
 DIGITS = 6
 """Of true credit, after the point; further ones are rounding, and ranks would take them seriously."""
+MOST_DRAWS = 100_000
 UNTRAINED = 16
 """Untrained mixers that weigh the same advantages."""
 
@@ -53,6 +55,8 @@ class Credit:
     reliability: float
     """The rank correlation of Shapley values from the even and the odd draws; 1 where nothing is drawn."""
     exact: bool
+    attention: bool
+    """Whether the mixer's weights are attention."""
 
 
 def weigh(
@@ -73,11 +77,15 @@ def weigh(
         how: the discount, and how play is taken up again where there are no tables.
     """
     how = how or Replays()
+    share(gamma=how.gamma)
     at_least(1, moments=moments, hold=how.hold)
     at_least(2, draws=how.draws)
+    at_most(MOST_DRAWS, draws=how.draws)
     tabular = isinstance(subject.env, TabularGame | MatrixGame)
     played = play(subject, episodes=episodes, stream=stream, resumable=not tabular)
-    played = played.at(np.unique(np.linspace(0, played.moments - 1, moments).round().astype(int)))
+    if mixed(subject.mixer, played).q_tot.shape[1] != 1:
+        raise QohortError(f"{subject.name} gives a value to each agent and mixes nothing; there is no credit to weigh.")
+    played = played.at(spaced(played.moments, moments))
     if isinstance(subject.env, TabularGame | MatrixGame):
         values = by_tables(subject.env, played, gamma=how.gamma)
     else:
@@ -111,6 +119,7 @@ def compared(subject: Subject, played: Played, values: Float[np.ndarray, "Z C D"
         linear=against(lambda value, side: pearson(value[alive], (truth, alone)[side][alive])),
         reliability=1.0 if exact else _halves(by_draw, alive),
         exact=exact,
+        attention="attention" in mixed(subject.mixer, played).aux,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from qohort.analyse.credit import MEASURES, UNTRAINED, Credit
 from qohort.analyse.influence import Replays
-from qohort.analyse.page import Picture, grid, mean_of, told, write
+from qohort.analyse.page import Picture, grid, headline, mean_of, told, write
 from qohort.analyse.points import spread_points
 from qohort.analyse.ranks import over_seeds
 from qohort.report.figures import INK, MUTED, OURS, footnote, looks, save, styled
@@ -21,7 +21,7 @@ def write_credit(found: Sequence[Credit], out: Path, *, how: Replays) -> tuple[l
     """Write `credit.md`, `credit.json` and the figures."""
     subject = found[0].subject
     sections: list[str | Picture] = [
-        f"# Credit of {subject.name} on {subject.world}",
+        headline("Credit", subject),
         "## What was found",
         "\n".join(f"- {sentence}" for sentence in findings(found)),
         _by_seed(found),
@@ -39,12 +39,12 @@ def findings(found: Sequence[Credit]) -> list[str]:
     def shown(name: str) -> str:
         return told(estimate(found, name, "ranks", 0))
 
+    weight = "The weight alone, which is attention," if found[0].attention else "The weight alone"
     lines = [
         f"Within a moment, the mixer's credit (weighted advantage) and the Shapley value have a rank correlation of "
         f"{shown('weight x advantage')}; without weights it is {shown('advantage')}, with untrained ones "
         f"{shown('untrained x advantage')}.",
-        f"The weight alone, which is attention, reaches {shown('weight')}; weight times utility "
-        f"{shown('weight x utility')}.",
+        f"{weight} reaches {shown('weight')}; weight times utility {shown('weight x utility')}.",
     ]
     gains = [item.ranks["weight x advantage"][0] - item.ranks["advantage"][0] for item in found]
     gain = mean_of(gains)
@@ -61,9 +61,18 @@ def findings(found: Sequence[Credit]) -> list[str]:
         halves = mean_of([item.reliability for item in found], least=-1.0, greatest=1.0)
         lines.append(
             f"The truth itself is a mean over draws: its rank correlation between two halves of the draws is "
-            f"{told(halves)}, so no measure can come near 1."
+            f"{told(halves)}, {_ceiling(halves.value)}."
         )
     return lines
+
+
+def _ceiling(halves: float) -> str:
+    """What a measure that knows the truth would come to, if halves of the draws agree so well (Spearman and Brown)."""
+    if np.isnan(halves):
+        return "so how near 1 a measure could come is not known"
+    if halves <= 0:
+        return "so nothing can be told from them"
+    return f"so a perfect measure would come to about {np.sqrt(2 * halves / (1 + halves)):.2f}"
 
 
 def estimate(found: Sequence[Credit], name: str, which: str, side: int) -> Interval:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.joint import pick
-from qohort.analyse.played import Played, mixed, play, weights_of
+from qohort.analyse.played import Played, mixed, play, spaced, weights_of
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
 from qohort.estimators.exploration import mask_unavailable
@@ -85,7 +85,7 @@ def audit(
             raise QohortError(f"`{name}` is {value}; it must be at least 1.")
     played = play(subject, episodes=episodes, stream=stream, exploration=exploration)
     played = played.at(distinct(played))
-    played = played.at(np.unique(np.linspace(0, played.moments - 1, moments).round().astype(int)))
+    played = played.at(spaced(played.moments, moments))
     seen = played.observation
     avail = np.asarray(seen.avail)
     greedy = np.where(avail, played.values, -np.inf).argmax(axis=-1).astype(np.int32)

@@ -1,5 +1,6 @@
 """The page on IGM: how often the greedy joint action is not the best one, by how much, and where to watch it."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qohort.analyse.igm import Audit, worst
-from qohort.analyse.page import Picture, grid, mean_of, share_of, told, write
+from qohort.analyse.page import Picture, grid, headline, mean_of, share_of, told, write
 from qohort.analyse.points import spread_points
 from qohort.analyse.ranks import over_seeds
 from qohort.report.figures import FAINT, INK, MUTED, OURS, footnote, save, styled
@@ -24,7 +25,7 @@ def write_igm(audits: Sequence[Audit], out: Path, *, exploration: float = 0.0) -
     subject = audits[0].subject
     listed = worst(audits, LISTED)
     sections: list[str | Picture] = [
-        f"# IGM of {subject.name} on {subject.world}",
+        headline("IGM", subject),
         "## What was found",
         "\n".join(f"- {sentence}" for sentence in findings(audits)),
         _by_seed(audits),
@@ -212,7 +213,7 @@ def _listed(listed: Sequence[tuple[Audit, int]], *, watchable: bool) -> str:
     table = grid(["where", "gap", "greedy → best"], rows, texts=1)
     first, row = listed[0]
     command = (
-        f"qohort watch {first.subject.run} --seed {first.subject.seed} --which {first.subject.which} "
+        f"qohort watch {shlex.quote(str(first.subject.run))} --seed {first.subject.seed} --which {first.subject.which} "
         f"--number {int(first.played.episode[row])}" + (f" --stream {first.stream}" if first.stream else "")
     )
     return f"{table}\n\nTo watch the first one: `{command}`." if watchable else table

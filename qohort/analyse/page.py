@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from qohort.analyse.ranks import over_seeds
+from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
 from qohort.report import figures
 from qohort.report.plain import plain
@@ -65,6 +66,17 @@ def write(
         content = json.dumps(plain(numbers), indent=1, ensure_ascii=False, allow_nan=False)
         disk.replace_text(out / f"{name}.json", content + "\n")
     return paths, why
+
+
+def headline(what: str, subject: Subject) -> str:
+    """The first line of a page, and a second one if the teams do not play by the rules that they were trained by."""
+    title = f"# {what} of {subject.name} on {subject.world}"
+    now = subject.env.spec.version
+    if subject.version is None or subject.version == now:
+        return title
+    return (
+        f"{title}\n\nTrained in {subject.version} and played in {now or 'a world without a version'}: by other rules."
+    )
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> str:

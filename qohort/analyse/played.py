@@ -20,7 +20,7 @@ from qohort.networks.base import AbstractTeam
 from qohort.spec import Observation
 from qohort.training.collect import Actors, first_actors
 from qohort.training.evaluation import evaluation_key
-from qohort.training.load import EVALUATE_STREAM
+from qohort.training.load import EVALUATE_STREAM, check_asked
 from qohort.training.moments import Moment, look_and_step
 from qohort.training.tally import metric_name
 
@@ -73,9 +73,7 @@ def play(
         exploration: how often an agent acts at random.
         resumable: keep where play stood in every moment.
     """
-    for name, value, least in (("episodes", episodes, 1), ("stream", stream, 0)):
-        if value < least:
-            raise QohortError(f"`{name}` is {value}; it must be at least {least}.")
+    check_asked(stream=stream, episodes=episodes)
     if not 0 <= exploration <= 1:
         raise QohortError(f"`exploration` is {exploration:g}; a probability lies in 0 to 1.")
     key = evaluation_key(subject.seed, EVALUATE_STREAM + stream)
@@ -110,6 +108,11 @@ def play(
         snapshots=stood[1],
         scores={metric_name(name): float(value.mean()) for name, value in scores.items()},
     )
+
+
+def spaced(count: int, wanted: int) -> Int[np.ndarray, " _"]:
+    """So many of `count` rows, evenly spaced; all of them if they are not more."""
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
 def mixed(mixer: AbstractMixer, played: Played, actions: Int[np.ndarray, "Z N"] | None = None) -> MixerOutput:

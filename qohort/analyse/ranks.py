@@ -32,6 +32,19 @@ def over_seeds(values: Float[np.ndarray, " S"], *, least: float = -math.inf, gre
     return Interval(value=mean, low=max(mean - half, least), high=min(mean + half, greatest))
 
 
+def known_mean(values: Float[np.ndarray, "*any"], axis: int) -> np.ndarray:
+    """The mean of what is known; unknown where nothing is."""
+    count = (~np.isnan(values)).sum(axis=axis)
+    return np.where(count > 0, np.nansum(values, axis=axis) / np.maximum(count, 1), np.nan)
+
+
+def known_quantile(values: Float[np.ndarray, "*any"], part: float | list[float], axis: int = 0) -> np.ndarray:
+    """Quantiles of what is known; unknown where nothing is."""
+    nothing = np.isnan(values).all(axis=axis)
+    filled = np.where(np.expand_dims(nothing, axis), 0.0, values)
+    return np.where(nothing, np.nan, np.nanquantile(filled, part, axis=axis))
+
+
 def normalised_entropy(shares: Float[np.ndarray, "*rows N"], among: Bool[np.ndarray, "*rows N"]) -> np.ndarray:
     """−Σ p log p / log n of shares among n agents: 1 is uniform, 0 is all on one; unknown for fewer than two."""
     inside = np.where(among, shares, 0.0)

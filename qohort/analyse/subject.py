@@ -16,6 +16,7 @@ from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
 from qohort.spec import EnvSpec
 from qohort.training.load import Which, check_checkpoint, load_params, read_run
+from qohort.training.run_folder import trained_in
 from qohort.training.seeds import groups_in
 
 
@@ -33,6 +34,8 @@ class Subject:
     """The method's."""
     world: str
     env: AbstractEnv
+    version: str | None = None
+    """Of the world's rules, when training ended; None if it was not recorded."""
     algorithm: AbstractAlgorithm
     team: AbstractTeam
     mixer: AbstractMixer
@@ -71,11 +74,15 @@ def subjects(
         classes: config classes of your own that the runs were made with.
     """
     found: list[Subject] = []
+    seeds = tuple(dict.fromkeys(seeds))
     for run in map(Path, runs):
         there = [seed for group in groups_in(run) for seed in group]
         wanted = [seed for seed in seeds if seed in there] if seeds else there
-        if not there:
-            check_checkpoint(run, [read_run(run, classes).run.seed])
+        begins = read_run(run, classes).run
+        planned = range(begins.seed, begins.seed + begins.seeds)
+        for seed in seeds if there else planned[:1]:
+            if seed in planned and seed not in there:
+                check_checkpoint(run, [seed])
         found += [_subject(run, seed, which, env, classes) for seed in wanted]
     missing = set(seeds) - {subject.seed for subject in found}
     if missing:
@@ -97,6 +104,11 @@ def _check_alike(found: Sequence[Subject]) -> None:
         if other.algorithm != first.algorithm:
             raise QohortError(
                 f"{other.run} and {first.run} are both {first.name}, but with different settings; analyse them apart."
+            )
+        if other.version != first.version and None not in (other.version, first.version):
+            raise QohortError(
+                f"{other.run} was trained in {other.version}, but {first.run} in {first.version}: those are different "
+                "games; analyse them apart."
             )
         if other.seed in met:
             raise QohortError(f"{other.run} and {met[other.seed]} both hold seed {other.seed}; leave one of them out.")
@@ -128,6 +140,7 @@ def _subject(run: Path, seed: int, which: Which, env: AbstractEnv | None, classe
         name=config.name,
         world=config.world,
         env=world,
+        version=(trained_in(run) or (None,))[-1],
         algorithm=config.algorithm,
         team=params.team,
         mixer=jax.tree.map(jnp.asarray, mixer),

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from qohort.errors import QohortError
 from qohort.training.flags import parse
-from qohort.training.load import Which
+from qohort.training.load import Which, check_asked
 
 QUESTIONS = {
     "attention": "whom the heads of an attention mixer look at",
@@ -67,8 +67,8 @@ class CreditFlags(Flags):
 
     moments: int = 64
     """Moments of each seed that are asked."""
-    gamma: float = 0.99
-    """The discount of the rewards that follow."""
+    gamma: float | None = None
+    """The discount of the rewards that follow; the one that the team was trained with if not given."""
     hold: int = 1
     """For so many steps those outside a coalition act at random; longer is louder in long episodes."""
     draws: int = 16
@@ -90,6 +90,7 @@ def main(argv: Sequence[str]) -> int:
 def attention(argv: Sequence[str]) -> int:
     """`qohort analyse attention RUN...`"""
     flags = _flags(AttentionFlags, "attention", argv)
+    check_asked(stream=flags.stream, episodes=flags.episodes)
     if not 0 <= flags.shown < flags.episodes:
         raise QohortError(f"--shown is {flags.shown}; the episodes are numbered 0 to {flags.episodes - 1}.")
     from qohort.analyse.attention import look
@@ -122,9 +123,11 @@ def credit(argv: Sequence[str]) -> int:
     from qohort.analyse.influence import Replays
     from qohort.analyse.subject import subjects
 
-    how = Replays(gamma=flags.gamma, hold=flags.hold, draws=flags.draws)
+    teams = subjects(flags.runs, seeds=flags.seeds, which=flags.which)
+    gamma = teams[0].algorithm.gamma if flags.gamma is None else flags.gamma
+    how = Replays(gamma=gamma, hold=flags.hold, draws=flags.draws)
     asked = {name: getattr(flags, name) for name in ("episodes", "stream", "moments")}
-    found = [weigh(team, **asked, how=how) for team in subjects(flags.runs, seeds=flags.seeds, which=flags.which)]
+    found = [weigh(team, **asked, how=how) for team in teams]
     return _tell(findings(found), *write_credit(found, flags.folder, how=how))
 
 

@@ -4,9 +4,11 @@ import importlib
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
-from qohort.errors import QohortError
+from qohort.errors import QohortError, QohortWarning
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("qohort.cli.train:main", "train a team, or go on with a run that was stopped"),
@@ -39,7 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         module, function = _find(arguments[0]).split(":")
         _keep_programs()
-        return getattr(importlib.import_module(module), function)(arguments[1:])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("always", category=QohortWarning)
+            others = warnings.showwarning
+
+            def show(message: Any, category: type[Warning], *where: Any) -> None:
+                if issubclass(category, QohortWarning):
+                    print(f"qohort: {message}", file=sys.stderr)
+                else:
+                    others(message, category, *where)
+
+            warnings.showwarning = show
+            return getattr(importlib.import_module(module), function)(arguments[1:])
     except QohortError as error:
         print(f"qohort: {error}", file=sys.stderr)
         return 2

@@ -11,8 +11,9 @@ import tyro
 from qohort.cli.train import finish
 from qohort.envs import make
 from qohort.errors import QohortError
+from qohort.report.plain import plain
 from qohort.training.flags import parse
-from qohort.training.load import Which, load, read_run
+from qohort.training.load import Which, check_asked, load, read_run
 from qohort.training.load import evaluate as play
 from qohort.training.run import Run
 from qohort.training.tally import metric_name
@@ -53,10 +54,7 @@ class EvalFlags:
     """Print every episode's values as JSON."""
 
     def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise QohortError(f"--episodes is {self.episodes}; it must be at least 1.")
-        if self.stream < 0:
-            raise QohortError(f"--stream is {self.stream}; it must be 0 or more.")
+        check_asked(stream=self.stream, episodes=self.episodes)
 
 
 def evaluate(argv: Sequence[str]) -> int:
@@ -70,14 +68,15 @@ def evaluate(argv: Sequence[str]) -> int:
     played = play(team, make(world), episodes=flags.episodes, seed=seed, stream=flags.stream)
     scores = {metric_name(name): value for name, value in played.items()}
     if flags.json:
-        print(json.dumps({name: value.tolist() for name, value in scores.items()}))
+        print(json.dumps(plain(scores)))
         return 0
-    print(f"{config.name} on {world}, seed {seed}, {flags.which} team, {flags.episodes} greedy episodes")
+    count = "one greedy episode" if flags.episodes == 1 else f"{flags.episodes} greedy episodes"
+    print(f"{config.name} on {world}, seed {seed}, {flags.which} team, {count}")
     if flags.which == "last":
         print(f"  saved at step {team.step:,}")
     for name, value in scores.items():
-        error = float(value.std(ddof=1)) / len(value) ** 0.5 if len(value) > 1 else float("nan")
-        print(f"  {name:<14} {value.mean():10.4g} ± {error:.2g} (standard error)")
+        error = f" ± {value.std(ddof=1) / len(value) ** 0.5:.2g} (standard error)" if len(value) > 1 else ""
+        print(f"  {name:<14} {value.mean():10.4g}{error}")
     return 0
 
 

@@ -15,14 +15,13 @@ from qohort.algorithms.base import AbstractAlgorithm
 from qohort.algorithms.joint import pick
 from qohort.envs import AbstractEnv, make
 from qohort.envs.base import Snapshot
-from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
 from qohort.report.joint import Joint, joint
 from qohort.spec import Observation
 from qohort.training.collect import Actors, first_actors, view_of
 from qohort.training.evaluation import evaluation_key
-from qohort.training.load import EVALUATE_STREAM, Which, load_params, read_run
+from qohort.training.load import EVALUATE_STREAM, Which, check_asked, load_params, read_run
 from qohort.training.moments import Moment, look_and_step
 from qohort.training.tally import metric_name
 
@@ -119,9 +118,7 @@ def watch(
         env: the world, if the run was started from Python with a world that has no registered name.
         classes: config classes of your own that the run was made with.
     """
-    for name, value in (("number", number), ("stream", stream)):
-        if value < 0:
-            raise QohortError(f"`{name}` is {value}; it must be 0 or more.")
+    check_asked(stream=stream, number=number)
     config = read_run(run, classes)
     world = env or make(config.world)
     seed = config.run.seed if seed is None else seed

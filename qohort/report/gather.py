@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,13 +21,11 @@ from qohort.errors import QohortError
 from qohort.study.manifest import MANIFEST
 from qohort.training import disk
 from qohort.training.records import METRICS, TIMING, line_of, running_clock
-from qohort.training.run_folder import CONFIG, ENVIRONMENT, FINISHED, LOCK, clean, is_ours, read_config
+from qohort.training.run_folder import CONFIG, FINISHED, clean, is_ours, is_running, processes, read_config
 from qohort.training.seeds import seed_folder, seeds_in
 from qohort.training.session import ABSOLUTE_FILE
 
 EVAL, EPISODES = "eval/", "episodes/"
-
-_LOCKS = Path("/proc/locks")
 
 State = Literal["finished", "running", "stopped"]
 
@@ -143,7 +140,7 @@ def _read_run(folder: Path, studies: Studies) -> RunRecord:
     config = read_config(folder)
     run = config["run"]
     planned = tuple(range(int(run["seed"]), int(run["seed"]) + int(run["seeds"])))
-    finished, running = (folder / FINISHED).exists(), _is_running(folder)
+    finished, running = (folder / FINISHED).exists(), is_running(folder)
     steps = int(run["steps"])
     seeds = [
         _read_seed(folder, seed, steps=steps, finished=finished and seed in planned, running=running)
@@ -158,7 +155,7 @@ def _read_run(folder: Path, studies: Studies) -> RunRecord:
         planned_steps=steps,
         seeds=tuple(seed for seed in seeds if seed is not None),
         running=running,
-        processes=tuple(_processes(folder)),
+        processes=tuple(processes(folder)),
     )
 
 
@@ -302,30 +299,3 @@ def _speed(timing: Sequence[Mapping[str, Any]]) -> Speed | None:
             updates += seconds * np.nan_to_num(_number(line.get("updates_per_second")))
         before = step
     return Speed(steps_per_second=total / spent, updates_per_second=float(updates / spent)) if spent else None
-
-
-def _is_running(folder: Path) -> bool:
-    """Whether a process of this machine holds the run's lock. The lock is not tried: that could refuse the run."""
-    if (folder / FINISHED).exists():
-        return False
-    try:
-        holder, inode = json.loads((folder / LOCK).read_bytes()), (folder / LOCK).stat().st_ino
-        if holder["host"] != socket.gethostname():
-            return False
-        if _LOCKS.is_file():
-            held = (line.split() for line in _LOCKS.read_text(encoding="utf-8").splitlines())
-            return any("FLOCK" in words and any(word.endswith(f":{inode}") for word in words) for words in held)
-        os.kill(int(holder["pid"]), 0)
-    except PermissionError:  # of another user: alive
-        return True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
-
-
-def _processes(folder: Path) -> list[dict[str, Any]]:
-    """Those that worked here; one of which nothing is known, if no file tells."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads((folder / ENVIRONMENT).read_bytes())["processes"]
-        return [process if isinstance(process, dict) else {} for process in found] or [{}]
-    return [{}]

@@ -1,6 +1,7 @@
 """A trained team, ready to act in anybody's loop."""
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.base import AbstractAlgorithm, Params
 from qohort.envs import AbstractEnv, make
-from qohort.errors import QohortError
+from qohort.errors import QohortError, QohortWarning
+from qohort.limits import at_least, at_most
 from qohort.networks.base import AbstractTeam, View
 from qohort.spec import EnvSpec
 from qohort.training import checkpoint
@@ -20,7 +22,7 @@ from qohort.training.evaluation import evaluate as play_greedily
 from qohort.training.evaluation import evaluation_key
 from qohort.training.known import CONFIG_CLASSES
 from qohort.training.run import Run
-from qohort.training.run_folder import read_config, read_finished
+from qohort.training.run_folder import is_running, read_config, read_finished, trained_in
 from qohort.training.seeds import checkpoint_folder, groups_in, is_stacked, named
 from qohort.training.settings import config_from_dict
 
@@ -28,6 +30,9 @@ Which = Literal["best", "last"]
 
 EVALUATE_STREAM = 1 << 21
 """Evaluations of loaded teams draw from streams of their own, counted from here."""
+LAST_STREAM = 2**32 - 1 - EVALUATE_STREAM
+MOST_EPISODES = 100_000
+"""Of one evaluation; they are played at the same time and have to fit into memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,8 +174,7 @@ def evaluate(
 
     Seed and stream together choose the episodes; they are none that any training or its evaluations met.
     """
-    if episodes < 1:
-        raise QohortError(f"`episodes` is {episodes}; it must be at least 1.")
+    check_asked(episodes=episodes, stream=stream)
     for what, has, needs in (
         ("agents", team.spec.n_agents, env.spec.n_agents),
         ("actions", team.spec.n_actions, env.spec.n_actions),
@@ -190,6 +194,15 @@ def evaluate(
     return {name: np.asarray(value) for name, value in play(env, team.network).items()}
 
 
+def check_asked(*, stream: int, episodes: int = 1, number: int = 0) -> None:
+    """Refuse streams and episodes that there are none of."""
+    at_least(1, episodes=episodes)
+    at_least(0, stream=stream, number=number)
+    at_most(MOST_EPISODES, episodes=episodes)
+    at_most(MOST_EPISODES - 1, number=number)
+    at_most(LAST_STREAM, stream=stream)
+
+
 def load_params(
     folder: Path, config: RunConfig, spec: EnvSpec, *, seed: int, which: Which
 ) -> tuple[Params, dict[str, Any]]:
@@ -200,6 +213,14 @@ def load_params(
     known = {config.run.seed + index for index in range(config.run.seeds)}.union(*groups)
     if seed not in known:
         raise QohortError(f"{folder} has no seed {seed}; it has {', '.join(map(str, sorted(known)))}.")
+    versions = trained_in(folder)
+    if versions and versions != (spec.version,):
+        warnings.warn(
+            f"{folder} was trained in {' and '.join(versions)}, and {spec.name} is "
+            f"{spec.version or 'without a version'} now: the team plays by other rules than those it knows.",
+            QohortWarning,
+            stacklevel=3,
+        )
     group = next((group for group in groups if seed in group), (seed,))
     stacked = is_stacked(group, config.run.together)
     like = jax.eval_shape(lambda key: config.algorithm.init(spec, key), jax.random.key(0)).params
@@ -218,8 +239,13 @@ def check_checkpoint(folder: Path, group: Sequence[int]) -> None:
         return
     if read_finished(folder) is not None:
         raise QohortError(f"{folder} was kept without checkpoints; train it again to watch or judge it.")
+    if is_running(folder):
+        raise QohortError(
+            f"There is no checkpoint of {named(group)} in {folder} yet; wait some minutes for its first one."
+        )
     raise QohortError(
-        f"There is no checkpoint of {named(group)} in {folder} yet; its first one is made some minutes after the start."
+        f"There is no checkpoint of {named(group)} in {folder}: the run stopped before its first one. `qohort resume "
+        f"{folder}` begins it again."
     )
 
 

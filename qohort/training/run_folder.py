@@ -10,7 +10,9 @@
 
 import contextlib
 import json
+import os
 import re
+import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +23,7 @@ from qohort.training.known import CONFIG_CLASSES
 from qohort.training.lock import take
 
 CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
+_LOCKS = Path("/proc/locks")
 _PARTS = {"name", "world", "algorithm", "run"}
 """What every configuration says."""
 _OPEN = "use the run folder"
@@ -151,6 +154,39 @@ def finished_as(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         raise _damaged(path / FINISHED)
     same = all(told[name] == value if name in told else run.get(name, value) == value for name, value in asked.items())
     return done if same else None
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process of this machine holds the run's lock. The lock is not tried: that could refuse the run."""
+    if (folder / FINISHED).exists():
+        return False
+    try:
+        holder, inode = json.loads((folder / LOCK).read_bytes()), (folder / LOCK).stat().st_ino
+        if holder["host"] != socket.gethostname():
+            return False
+        if _LOCKS.is_file():
+            held = (line.split() for line in _LOCKS.read_text(encoding="utf-8").splitlines())
+            return any("FLOCK" in words and any(word.endswith(f":{inode}") for word in words) for words in held)
+        os.kill(int(holder["pid"]), 0)
+    except PermissionError:  # of another user: alive
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def processes(folder: Path) -> list[dict[str, Any]]:
+    """Those that worked in a run folder, in order; one of which nothing is known, if no file tells."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads((folder / ENVIRONMENT).read_bytes())["processes"]
+        return [process if isinstance(process, dict) else {} for process in found] or [{}]
+    return [{}]
+
+
+def trained_in(folder: Path) -> tuple[str, ...]:
+    """The versions of the world's rules that a run was trained by, each once, as far as it recorded them."""
+    found = (process.get("world_version") for process in processes(folder))
+    return tuple(dict.fromkeys(str(version) for version in found if version is not None))
 
 
 def clean(name: str) -> str:

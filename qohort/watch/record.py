@@ -1,5 +1,7 @@
 """An episode as a page carries it: who could do what and did what, what it was taken to be worth, and what it was."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -33,7 +35,7 @@ def record(episode: Episode, *, step: int | None = None, goal: int | None = None
         "idle": spec.no_op,
         "length": episode.length,
         "ending": episode.caption(episode.length)[1],
-        "outcome": {"return": episode.gained(episode.length), **episode.metrics},
+        "outcome": {"return": episode.gained(episode.length), **_finite(episode.metrics)},
         "outputs": episode.outputs,
         "step": step,
         "goal": goal,
@@ -87,3 +89,8 @@ def _seen(episode: Episode, pack: Pack) -> dict[str, Any]:
         return {"missing": f"{size:,} numbers were observed in this episode: too many for a page."}
     observed = jax.jit(jax.vmap(episode.env.observe))(episode.snapshots)
     return {"names": list(features), "obs": pack.coarse(np.asarray(observed.obs), by_entry=True)}
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those that are numbers; JSON has no others."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}

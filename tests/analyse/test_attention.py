@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qohort.analyse.attention import Attention, ask, gaze_of
-from qohort.analyse.attention_page import write_attention
+from qohort.analyse.attention_page import findings, write_attention
 from qohort.analyse.attention_summary import summarise
 from qohort.analyse.played import Played, mixed, play
 from qohort.analyse.subject import Subject
@@ -141,6 +141,39 @@ def test_seeds_with_heads_in_another_order_are_matched(found, watched, tmp_path)
     content = json.loads((tmp_path / "attention.json").read_text())
     assert [seed["heads"] for seed in content["seeds"]] == [[1, 2], [2, 1]]
     assert content["seeds"][1]["correlations"]["health"][0] == pytest.approx(1)
+
+
+def test_one_seed_is_set_beside_single_untrained_mixers(found):
+    """It has no interval; what it follows more than 97.5 % of them do is named all the same."""
+    sentences = findings(summarise([found]))
+    told = next(sentence for sentence in sentences if "more closely than" in sentence)
+    assert told.startswith("The heads of this seed follow health (1.00, untrained ")
+    assert told.endswith("one seed says nothing of how sure that is.")
+
+
+@pytest.mark.parametrize(
+    ("agreement", "said"),
+    [
+        (0.9, "training gave them something in common"),
+        (0.4, "no common roles that can be told from chance"),
+        (-0.1, "less alike than they were"),
+    ],
+)
+def test_agreement_is_set_beside_its_null_on_both_sides(found, watched, agreement, said):
+    other = ask(gazer((1, 0, 0), (-1, 0, 0), seed=1), watched, seed=1)
+    summary = summarise([found, other])
+    told = findings(dataclasses.replace(summary, agreement=agreement, untrained_agreement=(0.1, 0.6)))
+    assert said in next(sentence for sentence in told if sentence.startswith("After matching"))
+
+
+def test_heads_without_any_order_are_unknown_and_warn_of_nothing(watched, tmp_path):
+    """Constant keys: λ is uniform to the last digit, so no rank correlation exists."""
+    even = ask(gazer((0, 0, 0), (0, 0, 0)), watched)
+    summary = summarise([even])
+    assert np.isnan(summary.strength()).all()
+    assert "follow no feature more closely" in " ".join(findings(summary))
+    write_attention(summary, tmp_path)
+    assert "| health | – | – | – |" in (tmp_path / "attention.md").read_text()
 
 
 def test_what_has_no_attention_or_other_heads_is_refused(found, watched):

@@ -1,5 +1,6 @@
 """Credit is compared with a truth that is worked out by hand."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,7 +14,7 @@ from qohort.analyse.shapley import counterfactual, shapley
 from qohort.envs.games.matrix import MatrixGame
 from qohort.envs.games.two_step import two_step
 from qohort.errors import QohortError
-from qohort.mixers import VDN
+from qohort.mixers import VDN, Independent
 from tests.analyse.guard import Guard, subject_of
 
 GUARD = Guard()
@@ -101,6 +102,9 @@ def test_a_sampled_truth_says_how_sure_it_is(guards):
     assert not found.exact
     assert 0 < found.reliability <= 1
     assert "between two halves of the draws" in findings([found])[-1]
+    for halves, said in ((0.5, "would come to about 0.82"), (-0.1, "nothing can be told"), (np.nan, "is not known")):
+        assert said in findings([dataclasses.replace(found, reliability=halves)])[-1]
+    assert "The weight alone reaches" in findings([found])[1]
 
 
 def test_where_the_world_draws_the_truth_is_a_mean_of_draws():
@@ -118,5 +122,13 @@ def test_where_the_world_draws_the_truth_is_a_mean_of_draws():
 
 
 def test_what_cannot_be_asked(guards):
-    with pytest.raises(QohortError, match="draws is 1; it must be at least 2"):
-        weigh(guards[0], episodes=1, how=Replays(draws=1))
+    for how, said in (
+        (Replays(draws=1), "draws is 1; it must be at least 2"),
+        (Replays(draws=10**12), "draws is 1000000000000; it must be at most 100,000"),
+        (Replays(gamma=float("nan")), "gamma is nan; it must lie between 0 and 1"),
+    ):
+        with pytest.raises(QohortError, match=said):
+            weigh(guards[0], episodes=1, how=how)
+    alone = subject_of(GUARD, WORKING, Independent())
+    with pytest.raises(QohortError, match="mixes nothing; there is no credit to weigh"):
+        weigh(alone, episodes=1)

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from qohort.analyse.ranks import correlation, exchanged, normalised_entropy, over_seeds, rank_directions
+from qohort.analyse.ranks import (
+    correlation,
+    exchanged,
+    known_mean,
+    known_quantile,
+    normalised_entropy,
+    over_seeds,
+    rank_directions,
+)
 
 EVERYONE = np.ones((1, 4), bool)
 
@@ -34,6 +42,13 @@ def test_moments_without_an_order_are_not_counted():
     right = rank_directions(np.array([[1.0, 2.0, 4.0, 3.0], [1.0, 2.0, 3.0, 4.0]]), np.ones((2, 4), bool))
     assert correlation(left, right) == pytest.approx(0.8)  # 1 − 6 · 2 / (4 · 15) of the first moment alone
     assert np.isnan(correlation(left[1:], right[1:]))
+
+
+def test_what_is_unknown_everywhere_stays_unknown():
+    values = np.array([[1.0, np.nan, 3.0], [3.0, np.nan, np.nan]])
+    np.testing.assert_array_equal(known_mean(values, axis=0), [2.0, np.nan, 3.0])
+    np.testing.assert_array_equal(known_quantile(values, 0.5), [2.0, np.nan, 3.0])
+    np.testing.assert_array_equal(known_quantile(values[:, 1], [0.1, 0.9]), [np.nan, np.nan])
 
 
 def test_intervals_are_students():

@@ -1,6 +1,8 @@
 """`qohort analyse`: pages beside the run, sentences where a question cannot be answered."""
 
 import json
+import pathlib
+import shutil
 
 import pytest
 
@@ -47,6 +49,48 @@ def test_igm_and_credit_of_any_mixer(qohort, finished, tmp_path):
     assert all(moment["shapley"][1] == 0 for moment in seed["moments"] if moment["moment"] == 0)
 
 
+def test_more_moments_than_there_are_and_a_seed_named_twice(qohort, finished, tmp_path):
+    words = ("--moments", "100000000000000", "--seeds", "0", "0", "--out", tmp_path / "igm")
+    answer = qohort("analyse", "igm", finished, *QUICK, *words)
+    assert answer.code == 0, answer.err
+    assert "In 0 of 2 moments" in answer.out
+
+
+def test_a_seed_that_has_not_begun_is_told_from_one_that_nobody_plans(qohort, finished):
+    config = json.loads((finished / "config.json").read_text())
+    config["run"]["seeds"] = 2
+    (finished / "config.json").write_text(json.dumps(config))
+    (finished / "finished.json").unlink()
+    answer = qohort("analyse", "igm", finished, "--seeds", "1")
+    assert answer.code == 2
+    assert "There is no checkpoint of seed 1" in answer.err
+    assert "the run stopped before its first one. `qohort resume" in answer.err
+
+
+def of_version(folder, *versions):
+    """The run as it would be, had its world had these versions while it was trained."""
+    file = folder / "environment.json"
+    (process,) = json.loads(file.read_text())["processes"]
+    file.write_text(json.dumps({"processes": [{**process, "world_version": version} for version in versions]}))
+    return folder
+
+
+def test_a_team_that_plays_by_other_rules_is_told(qohort, finished, tmp_path):
+    of_version(finished, "two-step-v1")
+    said = f"{finished} was trained in two-step-v1, and games/two-step is without a version now"
+    for words in (("eval", finished, *QUICK), ("watch", finished), ("analyse", "igm", finished, *QUICK)):
+        answer = qohort(*words)
+        assert answer.code == 0, answer.err
+        assert answer.err.startswith("qohort: ")
+        assert said in answer.err
+    page = (finished / "analysis" / "igm.md").read_text()
+    assert "Trained in two-step-v1 and played in a world without a version: by other rules." in page
+    other = of_version(pathlib.Path(shutil.copytree(finished, tmp_path / "other")), "two-step-v2")
+    answer = qohort("analyse", "igm", finished, other, *QUICK)
+    assert answer.code == 2
+    assert "those are different games; analyse them apart" in answer.err
+
+
 def test_what_cannot_be_answered(qohort, finished):
     for words, sentence in (
         (("attention", finished, *QUICK), "QMIXMixer has no attention over agents; choose a run of qatten"),
@@ -56,6 +100,9 @@ def test_what_cannot_be_answered(qohort, finished):
         (("mood", finished), "There is no question 'mood'; there are attention, igm, credit"),
         (("igm", finished.parent), "is not a run folder"),
         (("igm", finished, finished), "both hold seed 0; leave one of them out"),
+        (("attention", finished, "--episodes", "0"), "episodes is 0; it must be at least 1"),
+        (("igm", finished, "--stream", "10000000000"), "stream is 10000000000; it must be at most 4,292,870,143"),
+        (("credit", finished, "--gamma", "2"), "gamma is 2.0; it must lie between 0 and 1"),
     ):
         answer = qohort("analyse", *words)
         assert answer.code == 2

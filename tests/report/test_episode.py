@@ -55,8 +55,10 @@ def test_other_numbers_and_streams_are_other_episodes(finished):
 
 
 def test_what_cannot_be_asked_for(finished):
-    with pytest.raises(QohortError, match="`number` is -1; it must be 0 or more"):
+    with pytest.raises(QohortError, match="number is -1; it must be at least 0"):
         watch(finished, number=-1, env=SHORT)
+    with pytest.raises(QohortError, match="number is 100000000000000000000; it must be at most 99,999"):
+        watch(finished, number=10**20, env=SHORT)
     with pytest.raises(QohortError, match="has no seed 7; it has 0, 1"):
         watch(finished, seed=7, env=SHORT)
     with pytest.raises(QohortError, match="is not a run folder"):
