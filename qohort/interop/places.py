@@ -113,6 +113,8 @@ def outputs(arrays: Arrays, name: str) -> int:
 def listed(names: Iterable[str], most: int = 6) -> str:
     """Names for a sentence, the first few of them."""
     names = list(names)
+    if not names:
+        return "none"
     return ", ".join(f"`{name}`" for name in names[:most]) + (
         f" and {len(names) - most} more" if len(names) > most else ""
     )

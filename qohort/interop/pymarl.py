@@ -112,13 +112,24 @@ def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         ) from missing
     if not pathlib.Path(path).is_file():
         raise QohortError(f"{path}: there is no such file; name an `agent.th` or `mixer.th` that PyMARL has saved.")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of many kinds, as the bytes happen to be read
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise QohortError(f"{path} is not a file that PyTorch has saved, or is damaged ({reason}).") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise QohortError(
+            f"{path} holds no weights by their names; name an `agent.th`, `mixer.th` or `critic.th` of PyMARL's."
+        )
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def agent_config_from_pymarl(arrays: Arrays, spec: EnvSpec) -> Recurrent:
     """The settings of a recurrent agent. Where the columns can be read in two ways, they are last actions."""
-    hidden, columns = take(arrays, "fc1.weight").shape
+    first = take(arrays, "fc1.weight")
+    if first.ndim != 2:
+        raise QohortError(f"`fc1.weight` has the shape {first.shape}; an agent's first layer has two axes.")
+    hidden, columns = first.shape
     for last_action, agent_id in ((True, True), (True, False), (False, True), (False, False)):
         if columns == spec.obs_size + last_action * spec.n_actions + agent_id * spec.n_agents:
             return Recurrent(hidden=hidden, last_action=last_action, agent_id=agent_id)
@@ -150,7 +161,7 @@ def dialect_of(arrays: Arrays) -> Dialect:
 def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> MixerConfig | Central:
     """The settings of a mixer, as far as weights tell them; the others are given."""
     if not arrays:
-        return VDN(**settings)
+        return _adjusted(VDN(), settings)
     kind, dialect = _kind(arrays)
     return _adjusted(kind(**_READERS[kind](arrays, spec, dialect)), settings)
 
@@ -378,6 +389,8 @@ def _adjusted(config: Any, settings: Mapping[str, Any]) -> Any:
         parts = [part for part, inside in own.items() if name not in own and name in _settings_of(inside)]
         if parts:
             own[parts[0]] = _adjusted(own[parts[0]], {name: value})
+        elif name not in own:
+            raise QohortError(f"{type(config).__name__} has no setting {name!r}; it has {', '.join(own)}.")
         else:
             own[name] = value
     return type(config)(**own)

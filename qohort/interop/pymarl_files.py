@@ -12,7 +12,9 @@ for `opt.th` too. Nor are networks that a release makes and never uses: QTRAN's 
 QPLEX's transformation if it is switched off. Load such a file with `strict=False`.
 """
 
+import io
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +23,15 @@ from qohort.errors import QohortError
 from qohort.interop.places import Arrays
 from qohort.interop.pymarl import Dialect, to_pymarl
 from qohort.interop.pymarl_coma import critic_to_pymarl
+from qohort.limits import one_of
 from qohort.mixers import IndependentMixer
+from qohort.training import disk
 
 AnyParams = value_decomposition.Params | qtran.Params | weighted_qmix.Params | coma.Params
 """The weights of a method that PyMARL has too."""
 
 
-def save_models(folder: str | pathlib.Path, params: AnyParams, dialect: Dialect = "pymarl") -> list[pathlib.Path]:
+def save_models(folder: str | pathlib.Path, params: AnyParams | Any, dialect: Dialect = "pymarl") -> list[pathlib.Path]:
     """Write everything that a method learns, `learner.params`, into a folder; returns the files."""
     written = []
     for name, arrays in models(params, dialect).items():
@@ -36,8 +40,9 @@ def save_models(folder: str | pathlib.Path, params: AnyParams, dialect: Dialect 
     return written
 
 
-def models(params: AnyParams, dialect: Dialect = "pymarl") -> dict[str, dict[str, np.ndarray]]:
+def models(params: AnyParams | Any, dialect: Dialect = "pymarl") -> dict[str, dict[str, np.ndarray]]:
     """The arrays of each file, by its name without the ending."""
+    one_of(Dialect, dialect=dialect)
     agent = {"agent": to_pymarl(params.team)}
     match params:
         case coma.Params():
@@ -55,6 +60,9 @@ def models(params: AnyParams, dialect: Dialect = "pymarl") -> dict[str, dict[str
             return agent
         case value_decomposition.Params():
             return {**agent, "mixer": to_pymarl(params.mixer, dialect)}
+        case _:
+            kind = type(params).__module__.rpartition(".")[2]
+            raise QohortError(f"PyMARL has no files for what {kind} learns; it has the mixers', QTRAN's and COMA's.")
 
 
 def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
@@ -66,5 +74,8 @@ def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
             f"{path}: writing PyTorch files needs torch, which is not installed. "
             "In the clone, run: pip install -e '.[pymarl]'"
         ) from missing
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, path)
+    path, whole = pathlib.Path(path), io.BytesIO()
+    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, whole)
+    with disk.explained(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.replace_bytes(path, whole.getvalue())

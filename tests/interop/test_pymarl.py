@@ -218,7 +218,10 @@ AGENT = to_pymarl(Recurrent(hidden=8).build(SPEC, jax.random.key(0)))
             lambda: agent_from_pymarl(AGENT, spec_of(obs=20)),
             "`fc1.weight` reads 12 entries; in sizes an agent has 20 of",
         ),
-        (lambda: agent_from_pymarl({}, SPEC), "These weights lack `fc1.weight`"),
+        (lambda: agent_from_pymarl({}, SPEC), "These weights lack `fc1.weight`; they have none."),
+        (lambda: agent_from_pymarl({"fc1.weight": np.zeros(3)}, SPEC), "`fc1.weight` has the shape (3,)"),
+        (lambda: mixer_from_pymarl(QATTEN, SPEC, foo=3), "Qatten has no setting 'foo'; it has heads"),
+        (lambda: mixer_from_pymarl({}, SPEC, heads=3), "VDN has no setting 'heads'; it has"),
         (lambda: to_pymarl(QMIX(linear=True).build(SPEC, jax.random.key(0))), "PyMARL has no names for the weights of"),
         (
             lambda: to_pymarl(Qatten(norm=True).build(SPEC, jax.random.key(0))),

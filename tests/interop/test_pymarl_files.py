@@ -1,5 +1,7 @@
 """Files as PyMARL's `save_models` leaves them: written, and read again."""
 
+import errno
+import os
 import pathlib
 import re
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 from qohort.algorithms import qtran, value_decomposition, weighted_qmix
 from qohort.algorithms.coma import COMA
+from qohort.algorithms.ppo import PPO
 from qohort.algorithms.qtran import QTRAN
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.algorithms.weighted_qmix import WeightedQMIX
@@ -102,6 +105,48 @@ def test_torch_modules_of_the_same_names_load_them(tmp_path: pathlib.Path) -> No
     )
     for name, module in (("agent", agent), ("mixer", mixer)):
         module.load_state_dict(torch.load(tmp_path / f"{name}.th", weights_only=True), strict=True)
+
+
+def test_a_file_that_cannot_be_written_leaves_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "agent.th"
+    write_th(path, {"fc1.weight": np.ones((2, 3), np.float32)})
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(QohortError, match="the disk or your quota is full"):
+        write_th(path, {"fc1.weight": np.zeros((2, 3), np.float32)})
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["agent.th"]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", "list", "tensor", "nested"])
+def test_what_holds_no_weights_is_refused_in_a_sentence(content: bytes | str, tmp_path: pathlib.Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "opt.th"
+    others = {"list": [1, 2], "tensor": torch.ones(2), "nested": {"state": {}, "param_groups": [1]}}
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(others[content], path)
+    with pytest.raises(QohortError, match=r"opt\.th (is not a file that PyTorch has saved|holds no weights)"):
+        read_th(path)
+
+
+def test_methods_that_pymarl_has_not_are_refused(tmp_path: pathlib.Path) -> None:
+    learned = PPO(team=TEAM).init(SPEC, jax.random.key(0)).params
+    with pytest.raises(QohortError, match="PyMARL has no files for what ppo learns"):
+        save_models(tmp_path, learned)
+    mixed = ValueDecomposition(mixer=SMALL, team=TEAM).init(SPEC, jax.random.key(0)).params
+    pytest.importorskip("torch")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(QohortError, match="Cannot write"):
+        save_models(tmp_path / "file", mixed)
 
 
 def test_without_torch_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

@@ -10,6 +10,7 @@ the team is theirs too, and a learner that lost them early would miss most of it
 mask are without effect. With `leave=True` they are terminated when they die, as in SMAC's own bridge.
 """
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,7 +109,7 @@ class WorldParallelEnv(ParallelEnv):
         self.agents = list(self.possible_agents)
         return self._observations(), self._infos()
 
-    def step(self, actions: Mapping[str, Any]) -> tuple[Dicts, Dicts, Dicts, Dicts, Dicts]:
+    def step(self, actions: Any) -> tuple[Dicts, Dicts, Dicts, Dicts, Dicts]:
         """Let every agent act: observations, rewards, terminations, truncations and infos, by the agents' names."""
         if self._hosted is None or not self.agents:
             raise QohortError(f"{self.world.spec.name}: no episode is going on; call `reset`.")
@@ -140,7 +141,8 @@ class WorldParallelEnv(ParallelEnv):
             return None
         from qohort.report.raster import draw
 
-        assert self._hosted is not None, "there is no moment before the first reset"
+        if self._hosted is None:
+            raise QohortError(f"{self.world.spec.name}: no episode has begun; call `reset` first.")
         scene = self.world.scene(self._hosted.snapshot)
         if scene is None:
             raise QohortError(f"{self.world.spec.name} cannot be drawn: it has no scene.")
@@ -165,9 +167,13 @@ class WorldParallelEnv(ParallelEnv):
         rows = zip(self.possible_agents, masks, alive, strict=True)
         return {name: {"action_mask": mask, "alive": lives} for name, mask, lives in rows if name in self.agents}
 
-    def _chosen(self, actions: Mapping[str, Any]) -> tuple[np.ndarray, set[str]]:
+    def _chosen(self, actions: Any) -> tuple[np.ndarray, set[str]]:
         """The actions in the order of the agents, and who got another than it wanted."""
         avail = self._now.avail
+        if not isinstance(actions, Mapping):
+            raise QohortError(
+                f"{self.world.spec.name}: `step` got a {type(actions).__name__}; it takes a dict from agents to actions."
+            )
         chosen, replaced = avail.argmax(axis=1).astype(np.int32), set()
         for stranger in actions.keys() - set(self.possible_agents):
             raise QohortError(f"{self.world.spec.name}: there is no agent {stranger!r} to act.")
@@ -176,7 +182,12 @@ class WorldParallelEnv(ParallelEnv):
                 continue
             if agent not in actions:
                 raise QohortError(f"{self.world.spec.name}: {agent} takes part, but `step` got no action for it.")
-            action = int(actions[agent])
+            try:
+                action = operator.index(actions[agent])
+            except TypeError:
+                raise QohortError(
+                    f"{self.world.spec.name}: the action of {agent} is {actions[agent]!r}; actions are whole numbers."
+                ) from None
             if 0 <= action < avail.shape[1] and avail[index, action]:
                 chosen[index] = action
             elif self._strict:
