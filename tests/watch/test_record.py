@@ -1,5 +1,7 @@
 """What a page is told of an episode is what happened in it."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -32,6 +34,12 @@ def test_everything_is_told(episode):
     first = np.asarray(seen(type(episode.snapshots)(*(leaf[0] for leaf in vars(episode.snapshots).values()))).obs)
     np.testing.assert_allclose(array_of(packed, header["seen"]["obs"])[0], first, atol=1e-4)
     assert header["seen"]["names"] == list(RACE.spec.obs_features)
+
+
+def test_metrics_that_are_no_numbers_are_left_out(episode):
+    """JSON has none of them, and the page could not show them."""
+    odd = dataclasses.replace(episode, metrics={"won": 1.0, "closeness": float("inf"), "spread": float("nan")})
+    assert header_of(record(odd))["outcome"] == {"return": episode.gained(episode.length), "won": 1.0}
 
 
 def test_the_parts_of_q_tot_add_up_to_it(episode):

@@ -172,7 +172,7 @@ class WorldParallelEnv(ParallelEnv):
         avail = self._now.avail
         if not isinstance(actions, Mapping):
             raise QohortError(
-                f"{self.world.spec.name}: `step` got a {type(actions).__name__}; it takes a dict from agents to actions."
+                f"{self.world.spec.name}: `step` got a {type(actions).__name__}; it takes a dict of agents' actions."
             )
         chosen, replaced = avail.argmax(axis=1).astype(np.int32), set()
         for stranger in actions.keys() - set(self.possible_agents):

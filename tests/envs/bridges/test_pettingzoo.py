@@ -116,7 +116,7 @@ def test_faults_are_told_in_sentences(battle):
         battle.step({"Marine 1": 1})
     with pytest.raises(QohortError, match="no agent 'Marine 9'"):
         battle.step({**dict.fromkeys(battle.agents, 1), "Marine 9": 1})
-    with pytest.raises(QohortError, match="`step` got a list; it takes a dict"):
+    with pytest.raises(QohortError, match="`step` got a list; it takes a dict of agents' actions"):
         battle.step([1, 1, 1])
     for odd in (None, 0.7, [1]):
         with pytest.raises(QohortError, match=r"the action of Marine 1 is .*; actions are whole numbers"):
