@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import qohort
-from qohort.envs.battle import StarCraft2Env, StarCraftCapabilityEnvWrapper, replay_file
+from qohort.envs.battle import StarCraft2Env, StarCraftCapabilityEnvWrapper, factory, replay_file
 from qohort.envs.battle.catalogue import CATALOGUE
 from qohort.envs.battle.queries import Direction
 from qohort.envs.battle.scenario import Group
@@ -351,8 +350,8 @@ def test_type_bits_are_the_maps_in_whatever_order_a_configuration_names_them():
 
 def test_a_map_has_its_three_kinds_also_if_fewer_are_drawn():
     team = {**CONFIG["team_gen"], "unit_types": ["marauder"], "weights": [1.0], "exception_unit_types": []}
-    sizes = {"use_unit_ranges": True, "obs_own_pos": True}
-    env = StarCraftCapabilityEnvWrapper(capability_config={**CONFIG, "n_enemies": 5, "team_gen": team}, seed=0, **sizes)
+    config = {**CONFIG, "n_enemies": 5, "team_gen": team}
+    env = StarCraftCapabilityEnvWrapper(capability_config=config, seed=0, use_unit_ranges=True, obs_own_pos=True)
     env.reset()
     assert (env.get_obs_size(), env.get_state_size(), env.n_actions) == (82, 120, 11)
     assert {unit.unit_type for unit in env.agents.values()} == {Kind.MARAUDER}
@@ -361,12 +360,11 @@ def test_a_map_has_its_three_kinds_also_if_fewer_are_drawn():
 def test_sizes_of_parts_are_smacs_and_smacv2s():
     """SMAC counts the time with what an agent sees of itself; SMACv2 leaves it out, and of itself all but the kind
     if nothing of the game is seen."""
-    timed = {"obs_timestep_number": True}
-    first = StarCraft2Env("3m", **timed)
+    first = StarCraft2Env("3m", obs_timestep_number=True)
     assert (first.get_obs_move_feats_size(), first.get_obs_own_feats_size()) == (4, 2)
-    second = StarCraftCapabilityEnvWrapper(**{**DRAWN, **timed})
+    second = StarCraftCapabilityEnvWrapper(**DRAWN, obs_timestep_number=True)
     assert (second.get_obs_move_feats_size(), second.get_obs_own_feats_size()) == (4, 6)
-    blind = StarCraftCapabilityEnvWrapper(**{**DRAWN, **timed}, obs_starcraft=False)
+    blind = StarCraftCapabilityEnvWrapper(**DRAWN, obs_timestep_number=True, obs_starcraft=False)
     assert (blind.get_obs_move_feats_size(), blind.get_obs_own_feats_size()) == (4, 3)
     assert (blind.get_obs_enemy_feats_size(), blind.get_obs_ally_feats_size()) == ((6, 8), (4, 8))
 
@@ -375,7 +373,7 @@ def test_a_film_ends_as_the_battle_did(tmp_path, monkeypatch):
     """Where the last enemy is a Medivac, a battle is won though somebody is left."""
     filmed = []
     monkeypatch.setattr("qohort.report.raster.write_gif", lambda episode, path: filmed.append(episode.caption(9)[1]))
-    battle = qohort.make("battle/MMM")
+    battle = factory.battle("MMM")
     state = battle.reset(jax.random.key(0))
     seen = battle.snapshot(state)
     last = np.flatnonzero(np.asarray(seen.kind)[10:] == Kind.MEDIVAC)[0]
