@@ -1,20 +1,20 @@
-"""Is what is hard in StarCraft hard here? Ranks of maps by QMIX's win rate, here and as published.
+"""Is what is hard in StarCraft hard here? Ranks of maps by a method's win rate, here and as published.
 
-    python -m benchmarks.difficulty DIR [--algorithm qmix] [--json FILE] [--table FILE]
+    python -m benchmarks.difficulty DIR [DIR ...] [--algorithm mappo] [--json FILE] [--table FILE]
 
-DIR is searched for finished runs of one algorithm on battles; battles with options are other tasks and left out. The
-win rate of a map is the median over its seeds of the best teams' absolute metric. It is ranked against three published
-lists, each on the maps that both have. Budgets differ by much, so the table has them: a map that is easy there and hard
-here may only have been trained for less long. With few maps a correlation says little, so the share of all orders of
-the maps that agree as well is told too.
+Folders are searched for finished runs of one algorithm on battles; battles with options are other tasks and left out.
+The win rate of a map is the median over its seeds of the best teams' absolute metric. It is ranked against published
+lists of the same method, each on the maps that both have. Budgets differ by much, so the table has them: a map that is
+easy there and hard here may only have been trained for less long. With few maps a correlation says little, so the share
+of all orders of the maps that agree as well is told too.
 """
 
 import dataclasses
 import itertools
 import json
 import pathlib
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -30,7 +30,7 @@ from qohort.report.statistics import ranks, spearman
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
-    """A list of win rates of QMIX."""
+    """A list of win rates of one method."""
 
     source: str
     budget: str
@@ -50,7 +50,7 @@ class Here:
     """What they were trained with, each once."""
 
 
-PUBLISHED: dict[str, Published] = {
+QMIX: dict[str, Published] = {
     "smac-2m": Published(
         source="StarCraft 4.6.2, from memory of the SMAC and Qatten papers: unverified",
         budget="2 M steps",
@@ -101,6 +101,29 @@ PUBLISHED: dict[str, Published] = {
         },
     ),
 }
+MAPPO: dict[str, Published] = {
+    "mappo-paper": Published(
+        source="StarCraft 4.10, its own global state (FP), from memory of the MAPPO paper: unverified",
+        budget="10 M steps",
+        win_rates={
+            "2s3z": 1.00,
+            "3s5z": 0.969,
+            "1c3s5z": 1.00,
+            "5m_vs_6m": 0.891,
+            "3s_vs_5z": 1.00,
+            "8m_vs_9m": 0.969,
+            "10m_vs_11m": 0.969,
+            "2c_vs_64zg": 1.00,
+            "MMM2": 0.906,
+            "3s5z_vs_3s6z": 0.844,
+            "27m_vs_30m": 0.938,
+            "6h_vs_8z": 0.883,
+            "corridor": 1.00,
+        },
+    ),
+}
+PUBLISHED = {"qmix": QMIX, "mappo": MAPPO}
+"""The lists of each method that has some."""
 HEAD = ("battle", "here", "seeds", "steps")
 ORDERS = 50_000
 """So many orders are drawn where all of them would be more."""
@@ -108,18 +131,18 @@ ORDERS = 50_000
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-    folder: Annotated[pathlib.Path, tyro.conf.Positional]
+    folders: Annotated[tuple[pathlib.Path, ...], tyro.conf.Positional]
     """Where run folders are, at any depth."""
-    algorithm: str = "qmix"
+    algorithm: Literal["qmix", "mappo"] = "qmix"
     json: pathlib.Path | None = None
     """Where the numbers go."""
     table: pathlib.Path | None = None
     """Where they go as the table of docs/battle.md."""
 
 
-def found(folder: pathlib.Path, algorithm: str) -> tuple[dict[str, Here], int]:
+def found(folders: Sequence[pathlib.Path], algorithm: str) -> tuple[dict[str, Here], int]:
     """What finished seeds came to, by map; and how many runs were left out since their battles have options."""
-    runs = [record for record in gather(folder) if record.config["name"] == algorithm]
+    runs = [record for folder in folders for record in gather(folder) if record.config["name"] == algorithm]
     battles = [record for record in runs if record.world.startswith("battle/") and finished(record)]
     plain = [record for record in battles if base(record.world) == record.world]
     by_map: dict[str, list[RunRecord]] = {}
@@ -168,7 +191,7 @@ def compared(ours: Mapping[str, Here], published: Mapping[str, float]) -> dict[s
     }
 
 
-def rows(ours: Mapping[str, Here]) -> list[list[str]]:
+def rows(ours: Mapping[str, Here], lists: Mapping[str, Published]) -> list[list[str]]:
     """Win rates in percent here and as published, the easiest map first."""
     return [
         [
@@ -176,7 +199,7 @@ def rows(ours: Mapping[str, Here]) -> list[list[str]]:
             f"{100 * np.median(here.win_rates):.1f}",
             str(len(here.win_rates)),
             ", ".join(f"{steps:,}" for steps in here.steps),
-            *(f"{100 * each.win_rates[name]:.0f}" if name in each.win_rates else "" for each in PUBLISHED.values()),
+            *(f"{100 * each.win_rates[name]:.0f}" if name in each.win_rates else "" for each in lists.values()),
         ]
         for name, here in in_order(ours)
     ]
@@ -190,11 +213,17 @@ def agreement(comparisons: Mapping[str, Any]) -> list[str]:
     return ["rank correlation, maps", "", "", "", *told]
 
 
-def markdown(ours: Mapping[str, Here], comparisons: Mapping[str, Any]) -> str:
+def markdown(ours: Mapping[str, Here], lists: Mapping[str, Published], comparisons: Mapping[str, Any]) -> str:
     """The table as it stands in the documentation."""
-    head = [*HEAD, *(f"{name}, {each.budget}" for name, each in PUBLISHED.items())]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows(ours), agreement(comparisons)]
+    head = [*HEAD, *(f"{name}, {each.budget}" for name, each in lists.items())]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows(ours, lists), agreement(comparisons)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def table_of(folders: Sequence[pathlib.Path], algorithm: str = "qmix") -> str:
+    """The table of runs in some folders."""
+    (ours, _), lists = found(folders, algorithm), PUBLISHED[algorithm]
+    return markdown(ours, lists, {name: compared(ours, each.win_rates) for name, each in lists.items()})
 
 
 def in_order(ours: Mapping[str, Here]) -> list[tuple[str, Here]]:
@@ -204,14 +233,14 @@ def in_order(ours: Mapping[str, Here]) -> list[tuple[str, Here]]:
 
 def main(flags: Flags) -> None:
     """Print the table and the correlations."""
-    ours, left_out = found(flags.folder, flags.algorithm)
+    (ours, left_out), lists = found(flags.folders, flags.algorithm), PUBLISHED[flags.algorithm]
     console, table = Console(), Table(title=f"{flags.algorithm}: win rates, %")
     for column in HEAD:
         table.add_column(column, justify="left" if column == "battle" else "right")
     table.add_column("presets")
-    for which, published in PUBLISHED.items():
+    for which, published in lists.items():
         table.add_column(f"{which}\n{published.budget}", justify="right")
-    for (name, *numbers), (_, here) in zip(rows(ours), in_order(ours), strict=True):
+    for (name, *numbers), (_, here) in zip(rows(ours, lists), in_order(ours), strict=True):
         mine, there = numbers[: len(HEAD) - 1], numbers[len(HEAD) - 1 :]
         table.add_row(name.strip("`"), *mine, "; ".join(here.presets), *there)
     console.print(table)
@@ -219,7 +248,7 @@ def main(flags: Flags) -> None:
         console.print(f"Left out: {left_out} runs on battles with options.")
     comparisons = {
         which: {"source": published.source, "budget": published.budget, **compared(ours, published.win_rates)}
-        for which, published in PUBLISHED.items()
+        for which, published in lists.items()
     }
     for which, each in comparisons.items():
         if "spearman" not in each:
@@ -230,7 +259,7 @@ def main(flags: Flags) -> None:
             f"{each['chance']:.1%} of all orders agree as well. {each['budget']}, {each['source']}."
         )
     if flags.table is not None:
-        flags.table.write_text(markdown(ours, comparisons))
+        flags.table.write_text(markdown(ours, lists, comparisons))
     if flags.json is not None:
         here = {name: dataclasses.asdict(each) for name, each in ours.items()}
         content = {"algorithm": flags.algorithm, "here": here, "left_out": left_out, "comparisons": comparisons}

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from qohort.cli.runs import refuse
 from qohort.errors import QohortError
 from qohort.training.flags import parse
-from qohort.training.load import Which, check_asked
+from qohort.training.load import Which
 
 QUESTIONS = {
     "attention": "whom the heads of an attention mixer look at",
@@ -90,7 +91,6 @@ def main(argv: Sequence[str]) -> int:
 def attention(argv: Sequence[str]) -> int:
     """`qohort analyse attention RUN...`"""
     flags = _flags(AttentionFlags, "attention", argv)
-    check_asked(stream=flags.stream, episodes=flags.episodes)
     if not 0 <= flags.shown < flags.episodes:
         raise QohortError(f"--shown is {flags.shown}; the episodes are numbered 0 to {flags.episodes - 1}.")
     from qohort.analyse.attention import look
@@ -136,6 +136,7 @@ def _flags(kind: type, question: str, argv: Sequence[str]) -> Any:
     if not flags.runs:
         command = f"qohort analyse {question}"
         raise QohortError(f"`{command}` needs a run folder, as in `{command} runs/battle/3m/...`.")
+    refuse(stream=flags.stream, episodes=flags.episodes)
     return flags
 
 

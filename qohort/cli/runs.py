@@ -54,7 +54,15 @@ class EvalFlags:
     """Print every episode's values as JSON."""
 
     def __post_init__(self) -> None:
-        check_asked(stream=self.stream, episodes=self.episodes)
+        refuse(stream=self.stream, episodes=self.episodes)
+
+
+def refuse(**asked: int) -> None:
+    """Refuse streams and episodes that there are none of, in the words of the command line."""
+    try:
+        check_asked(**asked)
+    except QohortError as error:
+        raise QohortError(f"--{error}") from None
 
 
 def evaluate(argv: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from qohort.cli.runs import refuse
 from qohort.errors import QohortError
 from qohort.training.flags import parse
 from qohort.training.load import Which, read_run
@@ -42,6 +43,7 @@ class WatchFlags:
             raise QohortError("--serve follows one team; give one run and one seed.")
         if len(self.seed) > 2 or (len(self.runs) == 2 and len(self.seed) == 1):
             raise QohortError(f"--seed has {len(self.seed)} seeds; give one for each team, of which a page shows two.")
+        refuse(stream=self.stream, number=self.number)
         if not 0 <= self.port < 65536:
             raise QohortError(f"--port is {self.port}; ports go from 0 to 65535.")
 

@@ -100,8 +100,8 @@ def test_what_cannot_be_answered(qohort, finished):
         (("mood", finished), "There is no question 'mood'; there are attention, igm, credit"),
         (("igm", finished.parent), "is not a run folder"),
         (("igm", finished, finished), "both hold seed 0; leave one of them out"),
-        (("attention", finished, "--episodes", "0"), "episodes is 0; it must be at least 1"),
-        (("igm", finished, "--stream", "10000000000"), "stream is 10000000000; it must be at most 4,292,870,143"),
+        (("attention", finished, "--episodes", "0"), "--episodes is 0; it must be at least 1"),
+        (("igm", finished, "--stream", "10000000000"), "--stream is 10000000000; it must be at most 4,292,870,143"),
         (("credit", finished, "--gamma", "2"), "gamma is 2.0; it must lie between 0 and 1"),
     ):
         answer = qohort("analyse", *words)

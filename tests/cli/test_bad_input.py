@@ -226,7 +226,10 @@ def test_a_run_without_a_checkpoint(qohort, finished):
     for words in commands:
         answer = qohort(*words)
         assert answer.code == 2
-        assert f"There is no checkpoint of seed 0 in {finished} yet" in answer.err
+        assert f"There is no checkpoint of seed 0 in {finished}: the run stopped before its first one." in answer.err
+    with RunFolder.open(finished, read_config(finished), fresh=False):
+        assert "There is no checkpoint of seed 0" in (said := qohort("eval", finished).err)
+        assert "yet; wait some minutes for its first one." in said
 
 
 @pytest.mark.parametrize("command", ["eval", "watch", "resume"])

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import learned, sooner, variations
+from benchmarks import difficulty, learned, sooner, variations
 from qohort.algorithms.registry import preset
 from qohort.envs.battle import names, roster
 from qohort.envs.battle.arena import Physics
@@ -110,6 +110,14 @@ def test_the_table_of_trained_teams_is_what_kept_runs_and_reports_say():
 def test_the_table_of_heights_is_what_the_report_says():
     assert SOONER in BATTLE
     assert sooner.markdown(sooner.Flags().report) == SOONER
+
+
+@pytest.mark.parametrize(("method", "places"), [("mappo", "methods/*/mappo"), ("qmix", "grid/*/qmix")])
+def test_the_tables_of_difficulty_are_what_kept_runs_say(method, places):
+    table = (RESULTS / f"battle-difficulty-{method}.md").read_text()
+    assert table in BATTLE
+    kept = RESULTS / "battle-v3"
+    assert difficulty.table_of([kept / "maps", *sorted(kept.glob(places))], method) == table
 
 
 def test_the_table_of_qattens_parts_is_what_the_report_says():

@@ -15,7 +15,7 @@ from rich.console import Console
 import qohort
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make
-from qohort.errors import QohortError
+from qohort.errors import QohortError, QohortWarning
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, VDN
 from qohort.networks.feedforward import FeedForward
@@ -191,7 +191,9 @@ def test_a_world_of_your_own(tmp_path):
     assert [len(line["episodes/return"]) for line in lines if "eval/return" in line] == [4, 4]
     with pytest.raises(QohortError, match="no world called 'tests/clock'"):
         qohort.load(trained.folder)
-    team = qohort.load(trained.folder, env=Clock())
+    with pytest.warns(QohortWarning, match="was trained in clock-2, and tests/clock is without a version now"):
+        qohort.load(trained.folder, env=Clock())
+    team = qohort.load(trained.folder, env=Clock(version="clock-2"))
     assert team.act(np.zeros((2, 3), np.float32)).shape == (2,)
 
 
