@@ -22,10 +22,10 @@ def test_worlds_with_options_are_other_tasks(tmp_path, capsys):
     qmix(tmp_path / "c", "battle/3m?spread=0.5", [0.0])
     qmix(tmp_path / "d", "battle/8m?reward_sparse=true", [0.0])
     qmix(tmp_path / "e", "games/and", [0.0])
-    maps, left_out = difficulty.found(tmp_path, "qmix")
+    maps, left_out = difficulty.found([tmp_path], "qmix")
     assert maps == {"3m": difficulty.Here(win_rates=[0.5, 1.0, 0.75], steps=[100, 200], presets=["other", "paper"])}
     assert left_out == 2
-    difficulty.main(difficulty.Flags(folder=tmp_path))
+    difficulty.main(difficulty.Flags(folders=(tmp_path,)))
     assert "Left out: 2 runs on battles with options." in capsys.readouterr().out
 
 
@@ -33,10 +33,10 @@ def test_budgets_stand_beside_ours_and_everything_is_in_the_file(tmp_path, capsy
     monkeypatch.setenv("COLUMNS", "200")
     for name, rate in (("3m", 1.0), ("8m", 0.75), ("2s3z", 0.5), ("5m_vs_6m", 0.25)):
         qmix(tmp_path / name, f"battle/{name}", [rate], steps=204_800)
-    difficulty.main(difficulty.Flags(folder=tmp_path, json=tmp_path / "out.json", table=tmp_path / "out.md"))
+    difficulty.main(difficulty.Flags(folders=(tmp_path,), json=tmp_path / "out.json", table=tmp_path / "out.md"))
     said = capsys.readouterr().out
     assert "204,800" in said
-    for published in difficulty.PUBLISHED.values():
+    for published in difficulty.QMIX.values():
         assert published.budget in said
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["here"]["8m"] == {"win_rates": [0.75], "steps": [204_800], "presets": ["paper"]}
