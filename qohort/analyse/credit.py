@@ -83,9 +83,9 @@ def weigh(
     at_most(MOST_DRAWS, draws=how.draws)
     tabular = isinstance(subject.env, TabularGame | MatrixGame)
     played = play(subject, episodes=episodes, stream=stream, resumable=not tabular)
+    played = played.at(spaced(played.moments, moments))
     if mixed(subject.mixer, played).q_tot.shape[1] != 1:
         raise QohortError(f"{subject.name} gives a value to each agent and mixes nothing; there is no credit to weigh.")
-    played = played.at(spaced(played.moments, moments))
     if isinstance(subject.env, TabularGame | MatrixGame):
         values = by_tables(subject.env, played, gamma=how.gamma)
     else:

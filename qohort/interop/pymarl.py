@@ -21,6 +21,7 @@ from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.interop.critics import critic_places, read_central
 from qohort.interop.places import Arrays, Place, count, filled, has, linear, listed, network, outputs, take, title
+from qohort.interop.th_file import read_th
 from qohort.mixers import (
     QMIX,
     QPLEX,
@@ -99,29 +100,6 @@ _KINDS: dict[str, tuple[type, Dialect]] = {
     "si_weight": (QPLEX, "pymarl"),
     "net.0": (Central, "pymarl"),
 }
-
-
-def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
-    """The arrays of a `.th` file."""
-    try:
-        import torch
-    except ImportError as missing:
-        raise QohortError(
-            f"{path}: reading PyTorch files needs torch, which is not installed. "
-            "In the clone, run: pip install -e '.[pymarl]'"
-        ) from missing
-    if not pathlib.Path(path).is_file():
-        raise QohortError(f"{path}: there is no such file; name an `agent.th` or `mixer.th` that PyMARL has saved.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of many kinds, as the bytes happen to be read
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise QohortError(f"{path} is not a file that PyTorch has saved, or is damaged ({reason}).") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise QohortError(
-            f"{path} holds no weights by their names; name an `agent.th`, `mixer.th` or `critic.th` of PyMARL's."
-        )
-    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def agent_config_from_pymarl(arrays: Arrays, spec: EnvSpec) -> Recurrent:

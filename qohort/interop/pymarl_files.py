@@ -12,7 +12,6 @@ for `opt.th` too. Nor are networks that a release makes and never uses: QTRAN's 
 QPLEX's transformation if it is switched off. Load such a file with `strict=False`.
 """
 
-import io
 import pathlib
 from typing import Any
 
@@ -20,12 +19,11 @@ import numpy as np
 
 from qohort.algorithms import coma, qtran, value_decomposition, weighted_qmix
 from qohort.errors import QohortError
-from qohort.interop.places import Arrays
 from qohort.interop.pymarl import Dialect, to_pymarl
 from qohort.interop.pymarl_coma import critic_to_pymarl
+from qohort.interop.th_file import write_th
 from qohort.limits import one_of
 from qohort.mixers import IndependentMixer
-from qohort.training import disk
 
 AnyParams = value_decomposition.Params | qtran.Params | weighted_qmix.Params | coma.Params
 """The weights of a method that PyMARL has too."""
@@ -63,19 +61,3 @@ def models(params: AnyParams | Any, dialect: Dialect = "pymarl") -> dict[str, di
         case _:
             kind = type(params).__module__.rpartition(".")[2]
             raise QohortError(f"PyMARL has no files for what {kind} learns; it has the mixers', QTRAN's and COMA's.")
-
-
-def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
-    """Write arrays as a `.th` file that `load_state_dict` takes."""
-    try:
-        import torch
-    except ImportError as missing:
-        raise QohortError(
-            f"{path}: writing PyTorch files needs torch, which is not installed. "
-            "In the clone, run: pip install -e '.[pymarl]'"
-        ) from missing
-    path, whole = pathlib.Path(path), io.BytesIO()
-    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, whole)
-    with disk.explained(path, "write"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        disk.replace_bytes(path, whole.getvalue())

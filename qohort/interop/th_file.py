@@ -1,0 +1,50 @@
+"""`.th` files, as PyTorch saves the weights of a network by their names: read, and written whole."""
+
+import io
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from qohort.errors import QohortError
+from qohort.interop.places import Arrays
+from qohort.training import disk
+
+
+def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+    """The arrays of a `.th` file."""
+    try:
+        import torch
+    except ImportError as missing:
+        raise QohortError(
+            f"{path}: reading PyTorch files needs torch, which is not installed. "
+            "In the clone, run: pip install -e '.[pymarl]'"
+        ) from missing
+    if not pathlib.Path(path).is_file():
+        raise QohortError(f"{path}: there is no such file; name an `agent.th` or `mixer.th` that PyMARL has saved.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of many kinds, as the bytes happen to be read
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise QohortError(f"{path} is not a file that PyTorch has saved, or is damaged ({reason}).") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise QohortError(
+            f"{path} holds no weights by their names; name an `agent.th`, `mixer.th` or `critic.th` of PyMARL's."
+        )
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
+    """Write arrays as a `.th` file that `load_state_dict` takes."""
+    try:
+        import torch
+    except ImportError as missing:
+        raise QohortError(
+            f"{path}: writing PyTorch files needs torch, which is not installed. "
+            "In the clone, run: pip install -e '.[pymarl]'"
+        ) from missing
+    path, whole = pathlib.Path(path), io.BytesIO()
+    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, whole)
+    with disk.explained(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.replace_bytes(path, whole.getvalue())
