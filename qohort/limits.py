@@ -4,7 +4,9 @@ Names are keywords, as in `at_least(1, of="feed", batch=self.batch)`, which refu
 at least 1." None stands for a default and passes everywhere; what is not a number (nan) passes nowhere.
 """
 
-from typing import get_args
+import dataclasses
+import functools
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from qohort.errors import QohortError
 
@@ -45,6 +47,19 @@ def one_of(choices: object, *, of: str = "", **settings: object) -> None:
         if value not in get_args(choices):
             allowed = ", ".join(map(repr, get_args(choices)))
             raise QohortError(f"{_named(of, name)} is {value!r}; choose one of {allowed}.")
+
+
+def choices(settings: Any, *, of: str = "") -> None:
+    """Refuse what the `Literal` of a field of a dataclass does not list: Python itself does not look."""
+    for name, literal in _literals(type(settings)).items():
+        one_of(literal, of=of, **{name: getattr(settings, name)})
+
+
+@functools.cache
+def _literals(kind: type) -> dict[str, object]:
+    hints = get_type_hints(kind)
+    names = (field.name for field in dataclasses.fields(kind))
+    return {name: hints[name] for name in names if get_origin(hints[name]) is Literal}
 
 
 def _named(owner: str, name: str) -> str:

@@ -1,5 +1,7 @@
 """Limits of settings."""
 
+import subprocess
+import sys
 from typing import Literal
 
 import pytest
@@ -33,3 +35,34 @@ def test_what_is_within_the_limits_passes_and_so_does_none():
 def test_a_refusal_names_the_setting_its_value_and_the_limit(refuse, said):
     with pytest.raises(QohortError, match=said):
         refuse()
+
+
+MISSPELT = """
+import dataclasses
+import typing
+
+from qohort.errors import QohortError
+from qohort.mixers import VDN
+from qohort.training.known import CONFIG_CLASSES
+
+tried = 0
+for kind in CONFIG_CLASSES.values():
+    needed = {"mixer": VDN()} if "mixer" in {f.name for f in dataclasses.fields(kind)} else {}
+    for name, hint in typing.get_type_hints(kind).items():
+        if typing.get_origin(hint) is typing.Literal and name in {f.name for f in dataclasses.fields(kind)}:
+            tried += 1
+            try:
+                kind(**needed, **{name: "no such thing"})
+            except QohortError as error:
+                assert f"{name} is 'no such thing'; choose one of " in str(error), error
+            else:
+                raise SystemExit(f"{kind.__name__}.{name} may be anything")
+print(tried)
+"""
+
+
+def test_a_misspelt_choice_is_refused_wherever_there_is_one():
+    """In a process of its own: here types are checked before a setting sees its values."""
+    done = subprocess.run([sys.executable, "-c", MISSPELT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20

@@ -97,7 +97,7 @@ class AbstractAlgorithm(abc.ABC):
 
     @abc.abstractmethod
     def update(self, learner: Learner, window: Window, key: PRNGKeyArray) -> tuple[Learner, dict[str, Array]]:
-        """One step of learning, and what to log of it."""
+        """One step of learning, and what to log of it: numbers by name, among them `loss`."""
 
     @abc.abstractmethod
     def pace(self) -> Pace:

@@ -32,8 +32,9 @@ from qohort.algorithms.targets import ESTIMATORS, evidence_of
 from qohort.errors import QohortError
 from qohort.estimators.counterfactual import counterfactual_advantage
 from qohort.estimators.exploration import LinearSchedule, greedy
+from qohort.estimators.moments import mean
 from qohort.estimators.policies import floored, log_probabilities, sample
-from qohort.limits import above, at_least, share
+from qohort.limits import above, at_least, choices, share
 from qohort.networks import TeamConfig
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig
 from qohort.networks.counterfactual import CounterfactualCritic, CounterfactualValues
@@ -104,6 +105,7 @@ class COMA(AbstractAlgorithm):
     """Steps of the critic between two copies to its target."""
 
     def __post_init__(self) -> None:
+        choices(self)
         at_least(1, environments=self.environments, n=self.n, target_interval=self.target_interval)
         share(gamma=self.gamma, td_lambda=self.td_lambda)
         at_least(0, entropy=self.entropy)
@@ -229,17 +231,13 @@ class COMA(AbstractAlgorithm):
         log_pi = jnp.log(jnp.where(policy > 0, policy, 1.0))
         advantage = jax.lax.stop_gradient(counterfactual_advantage(pick(values, window.actions), values, policy))
         entropy = -jnp.sum(policy * log_pi, axis=-1)
-        count = jnp.maximum(jnp.sum(window.valid) * logits.shape[2], 1)
-
-        def mean(value: Float[Array, "T B N"]) -> Float[Array, ""]:
-            return jnp.sum(jnp.where(window.valid[..., None], value, 0.0)) / count
-
+        valid = jnp.broadcast_to(window.valid[..., None], entropy.shape)
         taken = pick(log_pi, window.actions)
-        loss = -mean(advantage * taken) - self.entropy * mean(entropy)
+        loss = -mean(advantage * taken, valid) - self.entropy * mean(entropy, valid)
         looked = {
             "policy_loss": loss,
-            "entropy": mean(entropy),
-            "advantage_abs": mean(jnp.abs(advantage)),
+            "entropy": mean(entropy, valid),
+            "advantage_abs": mean(jnp.abs(advantage), valid),
             "policy": policy,
             "advantages": advantage,
             "log_pi_taken": taken,

@@ -67,7 +67,7 @@ def mean_of_valid(rows: Float[Array, "T B"], valid: Bool[Array, "T B"], shares: 
 
 
 def summary(looked: dict[str, Array], shares: Shares) -> dict[str, Array]:
-    """Means over the valid steps; entries that speak of single agents are left to the analysis."""
+    """Means over the valid steps, and over agents where each has a number; more axes are left to the analysis."""
 
     def mean(value: Array) -> Array:
         return jnp.sum(jnp.mean(value, axis=tuple(range(2, value.ndim))) * shares.error)

@@ -15,7 +15,7 @@ Differences from the paper and from the authors' code: the authors' target has t
 (`entropy_discount=False`, the default), where it is read, after a step that ended the task, in the frame that follows;
 their batch normalisation is that of the batch for the critics (`standardise`), which are never asked outside of an
 update, and left out for the policies, where it would need running averages; rewards are standardised by running
-moments of what was drawn and not by those of the whole buffer; a batch is some stretches that begin with an episode,
+moments of what was drawn and not by those of the whole buffer; a batch is some stretches of episodes,
 not single steps; the policies' units are ReLU, and the gradients of all policies are clipped together; the decay of the
 critics' weights is added before clipping, not after it. Policies that remember are unrolled from the beginning of each
 stretch, with no memory there.
@@ -36,8 +36,8 @@ from qohort.errors import QohortError
 from qohort.estimators import policies, returns
 from qohort.estimators.counterfactual import counterfactual_advantage
 from qohort.estimators.exploration import LinearSchedule, greedy
-from qohort.estimators.moments import Moments, followed, standardised
-from qohort.limits import above, at_least, share
+from qohort.estimators.moments import Moments, followed, mean, standardised
+from qohort.limits import above, at_least, choices, share
 from qohort.networks import TeamConfig
 from qohort.networks.attentive import Attended, AttentiveCritic, AttentiveValues
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, one_hot
@@ -110,6 +110,7 @@ class MAAC(AbstractAlgorithm):
     """τ: how far the targets move at each update."""
 
     def __post_init__(self) -> None:
+        choices(self)
         at_least(1, environments=self.environments, update_every=self.update_every, updates=self.updates)
         share(gamma=self.gamma, target_rate=self.target_rate)
         above(0, target_rate=self.target_rate, reward_scale=self.reward_scale)
@@ -217,15 +218,15 @@ class MAAC(AbstractAlgorithm):
         """Σ_i of mean squared errors, and the size of the attention logits."""
         out = self.ask(critic, window.observations.obs[:-1], window.actions, window.valid)
         error = pick(out.values, window.actions) - goals
-        td_loss = _mean(jnp.sum(error**2, axis=-1), window.valid)
+        td_loss = mean(jnp.sum(error**2, axis=-1), window.valid)
         others = max(error.shape[-1] - 1, 1)
-        size = _mean(jnp.sum(out.logits**2, axis=(-3, -2, -1)) / others, window.valid)
+        size = mean(jnp.sum(out.logits**2, axis=(-3, -2, -1)) / others, window.valid)
         spread = -jnp.sum(out.attention * jnp.log(jnp.where(out.attention > 0, out.attention, 1.0)), axis=-1)
         looked = {
             "loss": td_loss + self.regulariser * size,
-            "td_error_abs": _mean(jnp.mean(jnp.abs(error), axis=-1), window.valid),
+            "td_error_abs": mean(jnp.mean(jnp.abs(error), axis=-1), window.valid),
             "regulariser": self.regulariser * size,
-            "attention_entropy": _mean(jnp.mean(spread, axis=(-2, -1)), window.valid),
+            "attention_entropy": mean(jnp.mean(spread, axis=(-2, -1)), window.valid),
         }
         return looked["loss"], looked
 
@@ -241,11 +242,11 @@ class MAAC(AbstractAlgorithm):
         advantage = counterfactual_advantage(pick(values, actions), values, jnp.exp(log_all))
         wanted = jax.lax.stop_gradient(log_pi / self.reward_scale - advantage)
         size = jnp.mean(logits**2, axis=-1)
-        loss = _mean(jnp.sum(log_pi * wanted + self.regulariser * size, axis=-1), window.valid)
+        loss = mean(jnp.sum(log_pi * wanted + self.regulariser * size, axis=-1), window.valid)
         looked = {
             "policy_loss": loss,
-            "entropy": _mean(jnp.mean(policies.entropy(logits, seen.avail[:-1]), axis=-1), window.valid),
-            "advantage_abs": _mean(jnp.mean(jnp.abs(advantage), axis=-1), window.valid),
+            "entropy": mean(jnp.mean(policies.entropy(logits, seen.avail[:-1]), axis=-1), window.valid),
+            "advantage_abs": mean(jnp.mean(jnp.abs(advantage), axis=-1), window.valid),
         }
         return loss, looked
 
@@ -261,10 +262,6 @@ class MAAC(AbstractAlgorithm):
         if self.standardise:
             obs, taken = (standardised(rows, valid) for rows in (obs, taken))
         return per_row(critic, obs, taken)
-
-
-def _mean(rows: Float[Array, "T B"], valid: Bool[Array, "T B"]) -> Float[Array, ""]:
-    return jnp.sum(jnp.where(valid, rows, 0.0)) / jnp.maximum(jnp.sum(valid), 1)
 
 
 def _shared_in_parts(gradient: AttentiveValues, agents: int) -> AttentiveValues:

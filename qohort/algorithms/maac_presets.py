@@ -6,15 +6,17 @@ from qohort.networks.attentive import AttentiveCritic
 from qohort.networks.feedforward import FeedForward
 from qohort.replay.samplers import Replayed
 
-BATTLES = {"steps": 480_000, "eval_every": 40_000, "eval_episodes": 128}
-"""How long `fast` trains on battles: on 3m it wins most battles from 200,000 steps on."""
+LENGTHS = {"battle/": {"steps": 480_000, "eval_every": 40_000, "eval_episodes": 128}}
+"""How long `fast` trains: on 3m it wins most battles from 200,000 steps on."""
 
-EPISODES = 50_000
+ROUNDS = 4_176
+"""In each, 12 environments play an episode: the first number from 50,000 / 12 on that many intervals divide."""
 
 
 def _published(world: str) -> dict[str, int]:
-    """The published length: so many episodes, of 100 steps where treasure is collected and of 25 elsewhere."""
-    return {"steps": EPISODES * fitting({"particles/treasure": 100}, world, 25)}
+    """The published length: some 50,000 episodes, of 100 steps where treasure is collected and of 25 elsewhere."""
+    length = fitting({"particles/treasure": 100}, world, 25)
+    return {"steps": 12 * length * ROUNDS, "chunk": 25, "eval_every": 12 * length * 36}
 
 
 def paper(world: str = "") -> Preset:
@@ -33,7 +35,8 @@ def authors(world: str = "") -> Preset:
         algorithm=MAAC(),
         source="The authors' release: 12 environments, 4 updates per 100 steps, batches of 1,024 steps, Adam 1e-3 with "
         "clips 0.5 and 10 per agent, decay 1e-3 of the critics' weights, 4 heads of 32, ρ 100, τ 0.001, rewards "
-        "standardised, 50,000 episodes of 25 steps, or of 100 in treasure collection.",
+        "standardised, 50,000 episodes of 25 steps, or of 100 in treasure collection, and as many more as makes whole "
+        "intervals (50,112).",
         run=_published(world),
     )
 
@@ -55,7 +58,7 @@ def fast(world: str = "") -> Preset:
         ),
         source="Qohort, for two processor cores: policies and encoders shared, hidden layers of 64, batches of 256 "
         "steps, one update per 64 steps, τ 0.01, rewards and inputs as they are.",
-        run=BATTLES if world.startswith("battle/") else {"steps": 80_000, "eval_every": 8_000},
+        run=fitting(LENGTHS, world, {"steps": 80_000, "eval_every": 8_000}),
     )
 
 

@@ -12,7 +12,8 @@ back and forth, and to live on for nothing else gain nothing. They fade: the sta
 
 *Differences from the papers*
 
-- The bonus belongs to the team: it is made of the states, and added to every reward.
+- The bonus belongs to the team: it is made of the states, and added to the team's reward, or to each of independent
+  learners'.
 - It is made anew whenever a step is learnt from, so that what has become known is no longer paid for in replay.
 - The second paper pays for b(sₜ₊₁) − b(sₜ) at the first visit of a state in an episode, which has to be counted.
 - A window may begin within an episode; what was new before it is not known then.
@@ -30,7 +31,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.algorithms.optimiser import Optimiser
 from qohort.estimators.moments import Moments, followed
 from qohort.limits import above, at_least
-from qohort.networks.hyper import Hypernetwork
+from qohort.networks.perceptron import Perceptron
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec
 
@@ -43,8 +44,8 @@ TINY = 1e-12
 class Surprise(eqx.Module):
     """What is known of the states so far."""
 
-    fixed: Hypernetwork
-    guess: Hypernetwork
+    fixed: Perceptron
+    guess: Perceptron
     opt_state: Any
     states: Moments
     errors: Moments
@@ -74,8 +75,8 @@ class Novelty:
         if not self.weight:
             return None
         keys = jax.random.split(key)
-        fixed = Hypernetwork((spec.state_size, self.hidden, self.features), keys[0])
-        guess = Hypernetwork((spec.state_size, self.hidden, self.hidden, self.features), keys[1])
+        fixed = Perceptron((spec.state_size, self.hidden, self.features), keys[0])
+        guess = Perceptron((spec.state_size, self.hidden, self.hidden, self.features), keys[1])
         return Surprise(
             fixed=fixed,
             guess=guess,
@@ -109,7 +110,7 @@ class Novelty:
         return Optimiser(kind="adam", learning_rate=self.learning_rate, eps=1e-8)
 
 
-def errors_of(guess: Hypernetwork, fixed: Hypernetwork, states: Float[Array, "T B S"]) -> Float[Array, "T B"]:
+def errors_of(guess: Perceptron, fixed: Perceptron, states: Float[Array, "T B S"]) -> Float[Array, "T B"]:
     """b: how wrong the guess is in each state."""
     each = jax.vmap(jax.vmap(lambda state: jnp.mean((guess(state) - fixed(state)) ** 2)))
     return each(states)
@@ -126,7 +127,7 @@ def newest(errors: Float[Array, "T B"], first: Bool[Array, "T B"]) -> Float[Arra
 
 
 def _mean_error(
-    guess: Hypernetwork, fixed: Hypernetwork, states: Float[Array, "T B S"], counted: Bool[Array, "T B"]
+    guess: Perceptron, fixed: Perceptron, states: Float[Array, "T B S"], counted: Bool[Array, "T B"]
 ) -> Float[Array, ""]:
     errors = errors_of(guess, jax.lax.stop_gradient(fixed), states)
     return jnp.sum(jnp.where(counted, errors, 0.0)) / jnp.maximum(jnp.sum(counted), 1)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
-from qohort.limits import above, at_least
+from qohort.limits import above, at_least, choices
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,18 @@ class Optimiser:
     """The greatest norm of the gradient of all weights together."""
 
     def __post_init__(self) -> None:
-        above(0, of="optimiser", learning_rate=self.learning_rate, eps=self.eps, clip=self.clip)
-        at_least(0, of="optimiser", anneal_steps=self.anneal_steps, final_learning_rate=self.final_learning_rate)
+        choices(self, of="Optimiser")
+        above(0, of="Optimiser", learning_rate=self.learning_rate, eps=self.eps, clip=self.clip)
+        at_least(0, of="Optimiser", anneal_steps=self.anneal_steps, final_learning_rate=self.final_learning_rate)
         if self.final_learning_rate is not None and self.anneal_steps < 1:
             raise QohortError(
-                f"optimiser.final_learning_rate is {self.final_learning_rate}, but optimiser.anneal_steps is "
+                f"Optimiser.final_learning_rate is {self.final_learning_rate}, but anneal_steps is "
                 f"{self.anneal_steps}; say over how many steps the rate moves."
+            )
+        if self.final_learning_rate is None and self.anneal_steps:
+            raise QohortError(
+                f"Optimiser.anneal_steps is {self.anneal_steps}, but there is no final_learning_rate; say where the "
+                "rate goes, or leave both out."
             )
 
     def schedule(self) -> LinearSchedule:

@@ -32,10 +32,11 @@ from qohort.algorithms.joint import pick
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.pieces import Batch, in_pieces, joined, side_by_side, unrolled
 from qohort.algorithms.rewards import Reduction, reduced
-from qohort.estimators import advantage, policies
-from qohort.estimators.advantage import Moments
+from qohort.estimators import advantage, policies, value_scale
 from qohort.estimators.exploration import LinearSchedule, greedy
-from qohort.limits import above, at_least, share
+from qohort.estimators.moments import mean
+from qohort.estimators.value_scale import ValueScale
+from qohort.limits import above, at_least, choices, share
 from qohort.networks import Normalised, TeamConfig
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, Carry, View
 from qohort.networks.critic import Critic, Values
@@ -57,7 +58,7 @@ class PPOLearner(eqx.Module):
     params: Params
     opt_state: Any
     """Of the team and of the critic."""
-    moments: Moments
+    moments: ValueScale
     """Of the critic's targets."""
     memory: Carry
     """What the critic remembers where the next stretch begins."""
@@ -109,6 +110,7 @@ class PPO(AbstractAlgorithm):
     """Makes one team reward of individual ones; without, each agent learns from its own."""
 
     def __post_init__(self) -> None:
+        choices(self)
         at_least(1, environments=self.environments, backprop=self.backprop)
         share(gamma=self.gamma, gae_lambda=self.gae_lambda)
         above(0, clip=self.clip, huber=self.huber)
@@ -129,7 +131,7 @@ class PPO(AbstractAlgorithm):
         return PPOLearner(
             params=params,
             opt_state=(self.optimiser.init(params.team), self.optimiser.init(params.critic)),
-            moments=advantage.no_moments() if self.normalise_values else advantage.as_they_are(),
+            moments=value_scale.no_moments() if self.normalise_values else value_scale.as_they_are(),
             memory=params.critic.initial(self.environments),
             learning_rate=jnp.asarray(self.optimiser.learning_rate),
             updates=jnp.zeros((), jnp.int32),
@@ -152,10 +154,10 @@ class PPO(AbstractAlgorithm):
         batch, memory, explained = self.behaviour(learner, window)
         columns = batch.first.shape[1]
 
-        def minibatch(state: tuple[Params, Any, Moments], some: Int[Array, " C"]) -> tuple[Any, dict[str, Array]]:
+        def minibatch(state: tuple[Params, Any, ValueScale], some: Int[Array, " C"]) -> tuple[Any, dict[str, Array]]:
             return self._step(state, jax.tree.map(lambda leaf: leaf[:, some], batch), learner.learning_rate)
 
-        def epoch(state: tuple[Params, Any, Moments], key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
+        def epoch(state: tuple[Params, Any, ValueScale], key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
             order = jax.random.permutation(key, columns).reshape(self.feed.minibatches, -1)
             return jax.lax.scan(minibatch, state, order)
 
@@ -186,7 +188,7 @@ class PPO(AbstractAlgorithm):
         counted = acting if self.mask_values else jnp.broadcast_to(window.valid[..., None], alive.shape)
         of_actions, targets = advantage.advantages(
             self._rewards(window),
-            advantage.denormalised(learner.moments, value),
+            value_scale.denormalised(learner.moments, value),
             first=window.first,
             terminated=window.terminated,
             truncated=window.truncated,
@@ -214,7 +216,7 @@ class PPO(AbstractAlgorithm):
         explained = 1 - _variance(of_actions, counted) / jnp.maximum(_variance(targets, counted), 1e-8)
         return Batch(**side_by_side(cut(rows)), memory=memory), reached, explained
 
-    def loss(self, params: Params, batch: Batch, moments: Moments) -> tuple[Float[Array, ""], dict[str, Array]]:
+    def loss(self, params: Params, batch: Batch, moments: ValueScale) -> tuple[Float[Array, ""], dict[str, Array]]:
         """Both losses of a minibatch, and what they were made of."""
         of_team, of_critic = jax.tree.map(lambda leaf: leaf[0], batch.memory)
         seen = batch.seen
@@ -226,31 +228,31 @@ class PPO(AbstractAlgorithm):
         if self.clip is not None:
             kept = jnp.abs(ratio - 1) > self.clip
             gain = jnp.minimum(gain, jnp.clip(ratio, 1 - self.clip, 1 + self.clip) * batch.advantage)
-        entropy = _mean(policies.entropy(logits, seen.avail), batch.acting)
+        entropy = mean(policies.entropy(logits, seen.avail), batch.acting)
 
         value, _ = params.critic(of_critic, seen, batch.first)
-        target = advantage.normalised(moments, batch.target)
+        target = value_scale.normalised(moments, batch.target)
         error = self._cost(value - target)
         if self.clip is not None and self.clip_values:
             near = batch.value + jnp.clip(value - batch.value, -self.clip, self.clip)
             error = jnp.maximum(error, self._cost(near - target))
-        policy_loss, value_loss = -_mean(gain, batch.acting), _mean(error, batch.counted)
+        policy_loss, value_loss = -mean(gain, batch.acting), mean(error, batch.counted)
         loss = policy_loss - self.entropy * entropy + self.value_weight * value_loss
         return loss, {
             "loss": loss,
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
-            "clipped": _mean(kept.astype(ratio.dtype), batch.acting),
-            "kl": _mean(ratio - 1 - change, batch.acting),
+            "clipped": mean(kept.astype(ratio.dtype), batch.acting),
+            "kl": mean(ratio - 1 - change, batch.acting),
         }
 
     def _step(
-        self, state: tuple[Params, Any, Moments], batch: Batch, learning_rate: Float[Array, ""]
-    ) -> tuple[tuple[Params, Any, Moments], dict[str, Array]]:
+        self, state: tuple[Params, Any, ValueScale], batch: Batch, learning_rate: Float[Array, ""]
+    ) -> tuple[tuple[Params, Any, ValueScale], dict[str, Array]]:
         params, (of_team, of_critic), moments = state
         if self.normalise_values:
-            moments = advantage.observed(moments, batch.target, batch.counted)
+            moments = value_scale.observed(moments, batch.target, batch.counted)
         gradient, looked = jax.grad(self.loss, has_aux=True)(params, batch, moments)
         team, of_team, norm = self.optimiser.step(
             params.team, gradient.team, opt_state=of_team, learning_rate=learning_rate
@@ -272,10 +274,5 @@ class PPO(AbstractAlgorithm):
         return 0.5 * error**2 if self.huber is None else optax.losses.huber_loss(error, delta=self.huber)
 
 
-def _mean(values: Float[Array, "L C N"], counted: Bool[Array, "L C N"]) -> Float[Array, ""]:
-    return jnp.sum(jnp.where(counted, values, 0.0)) / jnp.maximum(jnp.sum(counted), 1)
-
-
 def _variance(values: Float[Array, "T B N"], counted: Bool[Array, "T B N"]) -> Float[Array, ""]:
-    mean = _mean(values, counted)
-    return _mean((values - mean) ** 2, counted)
+    return mean((values - mean(values, counted)) ** 2, counted)

@@ -26,7 +26,7 @@ from qohort.algorithms.rewards import Reduction, check_rewards, reduced
 from qohort.algorithms.targets import ESTIMATORS, EstimatorName, Joint, evidence_of
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy
-from qohort.limits import above, at_least, share
+from qohort.limits import above, at_least, choices, share
 from qohort.networks import TeamConfig
 from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.recurrent import Recurrent
@@ -118,6 +118,7 @@ class AbstractQLearning(AbstractAlgorithm):
 
     def check_settings(self) -> None:
         """Refuse settings that cannot be; every leaf calls it when it is made."""
+        choices(self)
         at_least(1, environments=self.environments, update_every=self.update_every, updates=self.updates)
         at_least(1, target_interval=self.target_interval, at_once=self.at_once, n=self.n)
         if self.at_once is not None and self.feed.batch % self.at_once:
@@ -159,6 +160,8 @@ class AbstractQLearning(AbstractAlgorithm):
         return epsilon_greedy(key, outputs, avail, exploration)
 
     def update(self, learner: QLearner, window: Window, key: PRNGKeyArray) -> tuple[QLearner, dict[str, Array]]:
+        # First the team's reward: a bonus is worth the same however the agents' rewards become one.
+        window = dataclasses.replace(window, reward=self.team_reward(window.reward))
         window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)
         loss, figures, gradient = self.gradient(learner.params, learner.target, window)
         params, opt_state, norm = self.optimiser.step(

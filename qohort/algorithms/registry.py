@@ -120,7 +120,10 @@ def preset(name: str, world: str, which: str | None = None, *, team: str | None 
     if team not in TEAMS:
         raise QohortError(unknown("team network", team, TEAMS, see="qohort train --help"))
     algorithm: Any = settings.algorithm
-    return dataclasses.replace(settings, algorithm=dataclasses.replace(algorithm, team=TEAMS[team]))
+    network: Any = TEAMS[team]
+    if hasattr(network, "norm") and hasattr(algorithm.team, "norm"):  # without it, learning without replay diverges
+        network = dataclasses.replace(network, norm=algorithm.team.norm)
+    return dataclasses.replace(settings, algorithm=dataclasses.replace(algorithm, team=network))
 
 
 def unknown(kind: str, name: str, known: Mapping[str, object], *, see: str = "qohort list") -> str:

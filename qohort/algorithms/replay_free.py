@@ -42,7 +42,7 @@ from qohort.algorithms.rewards import Reduction, check_rewards, reduced
 from qohort.algorithms.targets import ESTIMATORS, EstimatorName, evidence_of, joint_of
 from qohort.algorithms.value_decomposition import Params
 from qohort.estimators.exploration import LinearSchedule, epsilon_greedy, greedy
-from qohort.limits import at_least, share
+from qohort.limits import at_least, choices, share
 from qohort.mixers import VDN, MixerConfig
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
 from qohort.networks import TeamConfig
@@ -97,6 +97,7 @@ class ReplayFree(AbstractAlgorithm):
     """Makes one team reward of individual ones."""
 
     def __post_init__(self) -> None:
+        choices(self)
         at_least(1, environments=self.environments, n=self.n)
         share(gamma=self.gamma, td_lambda=self.td_lambda)
         share(of="epsilon", start=self.epsilon.start, end=self.epsilon.end)
@@ -146,6 +147,8 @@ class ReplayFree(AbstractAlgorithm):
         What is told of it are means over the minibatches.
         """
 
+        # First the team's reward: a bonus is worth the same however the agents' rewards become one.
+        window = dataclasses.replace(window, reward=self.team_reward(window.reward))
         window, surprise, told = self.novelty.pay(learner.surprise, window, updates=learner.updates)
 
         def step(state: tuple, which: Int[Array, " C"]) -> tuple[tuple, dict[str, Array]]:

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from qohort.algorithms.joint import Shares, at_rows, joint_values, mean_of_valid, mix, pick, shares_of
-from qohort.algorithms.method import Method, Preset
+from qohort.algorithms.method import Method, Preset, fitting
 from qohort.algorithms.presets import PRESETS, under_protocol
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.algorithms.targets import joint_of
@@ -145,7 +145,7 @@ def _values(team: AbstractTeam, window: Window) -> Float[Array, "T1 B N A"]:
 
 
 def _paper(algorithm: WeightedQMIX, world: str) -> Preset:
-    attention = world == "battle/corridor"
+    attention = fitting({"battle/corridor": True}, world, otherwise=False)
     return under_protocol(
         PRESETS["paper"](algorithm.mixer, world),
         dataclasses.replace(algorithm, central=Central(attention=attention)),

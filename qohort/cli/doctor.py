@@ -15,7 +15,8 @@ from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import Qatten
 from qohort.networks.feedforward import FeedForward
-from qohort.replay.memory import device_memory, readable
+from qohort.replay.memory import device_memory
+from qohort.sizes import size
 from qohort.training.flags import parse
 from qohort.training.programs import Programs
 from qohort.training.provenance import describe
@@ -74,7 +75,7 @@ def _facts() -> dict[str, str]:
     facts["device"] = f"{devices['count']} × {devices['kind']} ({devices['platform']})"
     facts["processors"] = f"{here['cpus']} × {here['processor']}"
     room = device_memory()
-    facts["memory"] = "unknown" if room is None else f"{readable(float(room))} free on the device"
+    facts["memory"] = "unknown" if room is None else f"{size(room)} free on the device"
     facts["platform"] = here["platform"]
     for extra, module in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None

@@ -41,6 +41,11 @@ def followed(
     return jax.tree.map(lambda old, new: old + rate * (new - old), moments, now)
 
 
+def mean(values: Float[Array, "*rows"], counted: Bool[Array, "*rows"]) -> Float[Array, ""]:
+    """The mean over the rows that count; what stands in the others does not matter."""
+    return jnp.sum(jnp.where(counted, values, 0.0)) / jnp.maximum(jnp.sum(counted), 1)
+
+
 def standardised(rows: Float[Array, "T B N F"], valid: Bool[Array, "T B"]) -> Float[Array, "T B N F"]:
     """Each feature of each agent with mean 0 and variance 1 over the valid rows.
 

@@ -42,8 +42,9 @@ from qohort.mixers import (
     VDNMixer,
 )
 from qohort.networks.base import AbstractTeam
-from qohort.networks.hyper import Hypernetwork, layer_sizes
+from qohort.networks.hyper import layer_sizes
 from qohort.networks.joint_critic import JointCritic
+from qohort.networks.perceptron import Perceptron
 from qohort.networks.recurrent import Recurrent, RecurrentAgent
 from qohort.networks.sharing import IndependentTeam
 from qohort.spec import EnvSpec
@@ -196,7 +197,7 @@ def _places(module: Any, dialect: Dialect) -> list[Place]:
             return _agent_places()
         case VDNMixer(value=None):
             return []
-        case QMIXMixer() if all(isinstance(getattr(module, part), Hypernetwork) for part in _QMIX[dialect]):
+        case QMIXMixer() if all(isinstance(getattr(module, part), Perceptron) for part in _QMIX[dialect]):
             # PyMARL2 wraps b_1's only layer in a sequence, where its name gets a number.
             names = {**_QMIX[dialect], **({"hidden_bias": "hyper_b1.0"} if dialect == "pymarl2" else {})}
             return [place for part, name in names.items() for place in network(module, part, [name], stacked=False)]
@@ -284,7 +285,7 @@ def _with_widths(mixer: QattenMixer, arrays: Arrays, names: Mapping[str, str]) -
         name = f"{names[part]}.0.weight"
         if network is not None and len(network.layers) == 2 and name in arrays:
             inputs, outputs = network.layers[0].weight.shape[1], network.layers[-1].weight.shape[0]
-            fitting = Hypernetwork(layer_sizes(inputs, outputs, 2, arrays[name].shape[0]), jax.random.key(0))
+            fitting = Perceptron(layer_sizes(inputs, outputs, 2, arrays[name].shape[0]), jax.random.key(0))
             mixer = eqx.tree_at(lambda m, part=part: getattr(m, part), mixer, fitting)
     return mixer
 

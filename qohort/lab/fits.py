@@ -83,4 +83,4 @@ def best_combine(table: Float[np.ndarray, "..."]) -> bool:
 
 def _exactly(payoff: np.ndarray, table: np.ndarray) -> Search:
     error = float(((table - payoff) ** 2).sum())
-    return Search(tables=(table,), squared_error=error, bound=error, nodes=0)
+    return Search(tables=(table,), squared_error=error, bound=error)

@@ -35,11 +35,6 @@ class Search:
     """Of each of them, over all entries."""
     bound: float
     """No table of this kind comes nearer than this; equal to `squared_error` if the search came to its end."""
-    nodes: int
-
-    @property
-    def exact(self) -> bool:
-        return self.bound >= self.squared_error
 
 
 def search(
@@ -61,7 +56,7 @@ def search(
     best, incumbent, ties, seen = np.inf, payoff, [], 0
     while heap and heap[0][0] <= best + slack:
         if seen >= nodes or time.monotonic() > until:
-            return Search(tables=(incumbent,), squared_error=best, bound=min(heap[0][0], best), nodes=seen)
+            return Search(tables=(incumbent,), squared_error=best, bound=min(heap[0][0], best))
         bound, _, relations, table = heapq.heappop(heap)
         seen += 1
         orders = [_completed(relation, table, agent) for agent, relation in enumerate(relations)]
@@ -81,7 +76,7 @@ def search(
             bound = float(((nearer - payoff) ** 2).sum())
             if bound <= best + slack:
                 heapq.heappush(heap, (bound, next(numbers), further, nearer))
-    return Search(tables=tuple(ties), squared_error=best, bound=best, nodes=seen)
+    return Search(tables=tuple(ties), squared_error=best, bound=best)
 
 
 def _contradiction(

@@ -20,15 +20,15 @@ def write_payoff(study: PayoffStudy, out: Path, *, pictures: bool = True) -> lis
     """Write everything into a folder; each file is whole or the one that was there before."""
     with disk.explained(out, "write the laboratory's results in"):
         out.mkdir(parents=True, exist_ok=True)
-    drawn: list[Path] = []
-    if pictures:
-        for name, draw in (("tables", draw_tables), ("errors", draw_errors)):
-            if name == "tables" or study.found:
-                paths = [out / f"{name}.{ending}" for ending in FORMATS]
-                draw(study, paths)
-                drawn += paths
-    disk.replace_text(out / PAGE, page(study, [path.name for path in drawn]))
-    disk.replace_json(out / NUMBERS, numbers(study))
+        drawn: list[Path] = []
+        if pictures:
+            for name, draw in (("tables", draw_tables), ("errors", draw_errors)):
+                if name == "tables" or study.found:
+                    paths = [out / f"{name}.{ending}" for ending in FORMATS]
+                    draw(study, paths)
+                    drawn += paths
+        disk.replace_text(out / PAGE, page(study, [path.name for path in drawn]))
+        disk.replace_json(out / NUMBERS, numbers(study))
     return [out / PAGE, out / NUMBERS, *drawn]
 
 

@@ -18,13 +18,13 @@ def write_theorem(study: TheoremStudy, out: Path, *, pictures: bool = True) -> l
     """Write everything into a folder; each file is whole or the one that was there before."""
     with disk.explained(out, "write the laboratory's results in"):
         out.mkdir(parents=True, exist_ok=True)
-    drawn: dict[str, list[Path]] = {}
-    for picture in PICTURES if pictures else ():
-        if set(picture.needs) <= set(study.findings):
-            drawn[picture.name] = [out / f"{picture.name}.{ending}" for ending in FORMATS]
-            picture.draw(study, drawn[picture.name])
-    disk.replace_text(out / PAGE, page(study, set(drawn)))
-    disk.replace_json(out / NUMBERS, numbers(study))
+        drawn: dict[str, list[Path]] = {}
+        for picture in PICTURES if pictures else ():
+            if set(picture.needs) <= set(study.findings):
+                drawn[picture.name] = [out / f"{picture.name}.{ending}" for ending in FORMATS]
+                picture.draw(study, drawn[picture.name])
+        disk.replace_text(out / PAGE, page(study, set(drawn)))
+        disk.replace_json(out / NUMBERS, numbers(study))
     return [out / PAGE, out / NUMBERS, *(path for paths in drawn.values() for path in paths)]
 
 

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from qohort.limits import at_least
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Hypernetwork
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 
@@ -44,20 +44,20 @@ class Central(AbstractMixerConfig):
         shares = (state, self.hypernet_hidden, agents * embed)
         layers = (embed, embed, embed, 1) if self.attention else (state + agents, embed, embed, embed, 1)
         return CentralMixer(
-            attention=Hypernetwork(shares, keys[0]) if self.attention else None,
-            joint=Hypernetwork(layers, keys[1]),
-            value=Hypernetwork((state, embed, 1), keys[2]),
+            attention=Perceptron(shares, keys[0]) if self.attention else None,
+            joint=Perceptron(layers, keys[1]),
+            value=Perceptron((state, embed, 1), keys[2]),
         )
 
 
 class CentralMixer(AbstractMixer):
     """A network without any constraint."""
 
-    attention: Hypernetwork | None
+    attention: Perceptron | None
     """A, agents first."""
-    joint: Hypernetwork
+    joint: Perceptron
     """f."""
-    value: Hypernetwork
+    value: Perceptron
     """V."""
     regularise_padding: bool = eqx.field(static=True, default=False)
 

@@ -32,15 +32,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import (
-    Feed,
-    Hypernetwork,
-    fed,
-    feed_size,
-    layer_sizes,
-)
+from qohort.networks.hyper import Feed, fed, feed_size, layer_sizes
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 
@@ -69,17 +64,16 @@ class Monotone(AbstractMixerConfig):
         sizes = {name: getattr(self, name) for name in ("groups", "pieces", "hypernet_hidden", "embed")}
         at_least(1, of="Monotone", **sizes)
         at_least(1e-3, of="Monotone", sharpness=self.sharpness)
-        one_of(Literal[1, 2], of="Monotone", hypernet_layers=self.hypernet_layers)
-        one_of(Feed, of="Monotone", feed=self.feed)
+        choices(self, of="Monotone")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "MonotoneMixer":
         weight_key, bias_key, value_key = jax.random.split(key, 3)
         inputs, sums = feed_size(self.feed, spec), self.groups * self.pieces
         sizes = layer_sizes(inputs, sums * spec.n_agents, self.hypernet_layers, self.hypernet_hidden)
         return MonotoneMixer(
-            weights=Hypernetwork(sizes, weight_key, norm=self.norm),
-            bias=Hypernetwork((inputs, sums), bias_key, norm=self.norm),
-            value=Hypernetwork((inputs, self.embed, 1), value_key, norm=self.norm),
+            weights=Perceptron(sizes, weight_key, norm=self.norm),
+            bias=Perceptron((inputs, sums), bias_key, norm=self.norm),
+            value=Perceptron((inputs, self.embed, 1), value_key, norm=self.norm),
             log_sharpness=jnp.full(2, jnp.log(self.sharpness), float),
             groups=self.groups,
             feed=self.feed,
@@ -89,11 +83,11 @@ class Monotone(AbstractMixerConfig):
 class MonotoneMixer(AbstractMixer):
     """The sources of weights, and the sharpnesses."""
 
-    weights: Hypernetwork
+    weights: Perceptron
     """W: groups, pieces and agents, in this order."""
-    bias: Hypernetwork
+    bias: Perceptron
     """b: groups, then pieces."""
-    value: Hypernetwork
+    value: Perceptron
     """V."""
     log_sharpness: Float[Array, " 2"]
     """log t of the maximum over groups and of the minimum over pieces."""

@@ -34,15 +34,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import (
-    Feed,
-    Hypernetwork,
-    fed,
-    feed_size,
-    layer_sizes,
-)
+from qohort.networks.hyper import Feed, fed, feed_size, layer_sizes
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 Dead = Literal["keep", "alive", "action-0"]
@@ -88,11 +83,7 @@ class Qatten(AbstractMixerConfig):
     def __post_init__(self) -> None:
         at_least(1, of="Qatten", heads=self.heads, embed=self.embed, hypernet_hidden=self.hypernet_hidden)
         at_least(0, of="Qatten", regulariser=self.regulariser)
-        one_of(Literal[1, 2], of="Qatten", hypernet_layers=self.hypernet_layers)
-        one_of(Feed, of="Qatten", feed=self.feed)
-        one_of(Keys, of="Qatten", keys=self.keys)
-        one_of(Dead, of="Qatten", dead=self.dead)
-        one_of(RegulariserForm, of="Qatten", regulariser_form=self.regulariser_form)
+        choices(self, of="Qatten")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QattenMixer":
         query_key, key_key, weight_key, value_key = jax.random.split(key, 4)
@@ -102,8 +93,8 @@ class Qatten(AbstractMixerConfig):
         def sizes(outputs: int) -> tuple[int, ...]:
             return layer_sizes(inputs, outputs, self.hypernet_layers, self.hypernet_hidden)
 
-        def query(key: PRNGKeyArray) -> Hypernetwork:
-            return Hypernetwork(sizes(self.embed), key, last_bias=self.biases, norm=self.norm)
+        def query(key: PRNGKeyArray) -> Perceptron:
+            return Perceptron(sizes(self.embed), key, last_bias=self.biases, norm=self.norm)
 
         def extractor(key: PRNGKeyArray) -> eqx.nn.Linear:
             return eqx.nn.Linear(key_inputs, self.embed, use_bias=self.biases, key=key)
@@ -111,8 +102,8 @@ class Qatten(AbstractMixerConfig):
         return QattenMixer(
             query=eqx.filter_vmap(query)(jax.random.split(query_key, self.heads)),
             key=eqx.filter_vmap(extractor)(jax.random.split(key_key, self.heads)),
-            head_weights=Hypernetwork(sizes(self.heads), weight_key, norm=self.norm) if self.weighted_head else None,
-            value=Hypernetwork((inputs, self.embed, 1), value_key, norm=self.norm) if self.state_bias else None,
+            head_weights=Perceptron(sizes(self.heads), weight_key, norm=self.norm) if self.weighted_head else None,
+            value=Perceptron((inputs, self.embed, 1), value_key, norm=self.norm) if self.state_bias else None,
             config=self,
             regularise_padding=self.regulariser_form == "authors",
         )
@@ -121,11 +112,11 @@ class Qatten(AbstractMixerConfig):
 class QattenMixer(AbstractMixer):
     """Queries and keys of all heads; the arrays of `query` and `key` begin with an axis of heads."""
 
-    query: Hypernetwork
+    query: Perceptron
     key: eqx.nn.Linear
-    head_weights: Hypernetwork | None
+    head_weights: Perceptron | None
     """w_h, if heads are weighted."""
-    value: Hypernetwork | None
+    value: Perceptron | None
     """c(s), if there is one."""
     config: Qatten = eqx.field(static=True)
     regularise_padding: bool = eqx.field(static=True)

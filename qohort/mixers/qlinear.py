@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Hypernetwork
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 
@@ -42,7 +42,7 @@ class Qlinear(AbstractMixerConfig):
 
     def __post_init__(self) -> None:
         at_least(1, of="Qlinear", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
-        one_of(Literal[1, 2], of="Qlinear", hypernet_layers=self.hypernet_layers)
+        choices(self, of="Qlinear")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QlinearMixer":
         first_key, last_key, value_key = jax.random.split(key, 3)
@@ -56,7 +56,7 @@ class Qlinear(AbstractMixerConfig):
             norm=eqx.nn.LayerNorm(width) if deep and self.norm else None,
             last=eqx.nn.Linear(width, 1, use_bias=False, key=last_key) if deep else None,
             value=(
-                Hypernetwork((spec.state_size, self.embed, 1), value_key, norm=self.norm) if self.state_bias else None
+                Perceptron((spec.state_size, self.embed, 1), value_key, norm=self.norm) if self.state_bias else None
             ),
         )
 
@@ -71,7 +71,7 @@ class QlinearMixer(AbstractMixer):
     """Of the hidden units, if they are normalised."""
     last: eqx.nn.Linear | None
     """From the hidden units to the weight, if there are hidden units."""
-    value: Hypernetwork | None
+    value: Perceptron | None
     """c(s), if there is one."""
     regularise_padding: bool = eqx.field(static=True, default=False)
 

@@ -30,17 +30,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import (
-    AbstractHypernetwork,
-    Constant,
-    Feed,
-    Hypernetwork,
-    fed,
-    feed_size,
-    layer_sizes,
-)
+from qohort.networks.hyper import Constant, Feed, Hypernetwork, fed, feed_size, layer_sizes
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 Sign = Literal["abs", "softplus", "quadratic", "free"]
@@ -77,25 +70,23 @@ class QMIX(AbstractMixerConfig):
 
     def __post_init__(self) -> None:
         at_least(1, of="QMIX", embed=self.embed, hypernet_hidden=self.hypernet_hidden)
-        one_of(Literal[1, 2], of="QMIX", hypernet_layers=self.hypernet_layers)
-        one_of(Feed, of="QMIX", feed=self.feed)
-        one_of(Sign, of="QMIX", sign=self.sign)
+        choices(self, of="QMIX")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QMIXMixer":
         keys = jax.random.split(key, 4)
         inputs, agents = feed_size(self.feed, spec), spec.n_agents
         mixed = agents if self.linear else self.embed
 
-        def weights(outputs: int, fan_in: int, key: PRNGKeyArray) -> AbstractHypernetwork:
+        def weights(outputs: int, fan_in: int, key: PRNGKeyArray) -> Hypernetwork:
             if not self.state:
                 return Constant(outputs, fan_in, key)
             sizes = layer_sizes(inputs, outputs, self.hypernet_layers, self.hypernet_hidden)
-            return Hypernetwork(sizes, key, norm=self.norm)
+            return Perceptron(sizes, key, norm=self.norm)
 
-        def bias(sizes: tuple[int, ...], fan_in: int, key: PRNGKeyArray) -> AbstractHypernetwork:
+        def bias(sizes: tuple[int, ...], fan_in: int, key: PRNGKeyArray) -> Hypernetwork:
             if not self.state:
                 return Constant(sizes[-1], fan_in, key)
-            return Hypernetwork((inputs, *sizes), key, norm=self.norm)
+            return Perceptron((inputs, *sizes), key, norm=self.norm)
 
         return QMIXMixer(
             hidden_weights=None if self.linear else weights(agents * self.embed, agents, keys[0]),
@@ -110,13 +101,13 @@ class QMIX(AbstractMixerConfig):
 class QMIXMixer(AbstractMixer):
     """The mixing network's sources of weights."""
 
-    hidden_weights: AbstractHypernetwork | None
+    hidden_weights: Hypernetwork | None
     """W_1, agents first; absent in QMIX-Lin."""
-    hidden_bias: AbstractHypernetwork | None
+    hidden_bias: Hypernetwork | None
     """b_1."""
-    final_weights: AbstractHypernetwork
+    final_weights: Hypernetwork
     """w_2."""
-    value: AbstractHypernetwork
+    value: Hypernetwork
     """V."""
     feed: Feed = eqx.field(static=True)
     sign: Sign = eqx.field(static=True)

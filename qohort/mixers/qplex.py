@@ -33,9 +33,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Hypernetwork, layer_sizes
+from qohort.networks.hyper import layer_sizes
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 _LEAST = 1e-10
@@ -58,14 +59,14 @@ class Importance:
 
     def __post_init__(self) -> None:
         at_least(1, of="Importance", kernels=self.kernels, hidden=self.hidden)
-        one_of(Literal[1, 2, 3], of="Importance", layers=self.layers)
+        choices(self, of="Importance")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "ImportanceNetwork":
         """Draw the weights for a world."""
 
-        def networks(inputs: int, outputs: int, key: PRNGKeyArray) -> Hypernetwork:
+        def networks(inputs: int, outputs: int, key: PRNGKeyArray) -> Perceptron:
             sizes = layer_sizes(inputs, outputs, self.layers, self.hidden)
-            return eqx.filter_vmap(lambda key: Hypernetwork(sizes, key, norm=self.norm))(
+            return eqx.filter_vmap(lambda key: Perceptron(sizes, key, norm=self.norm))(
                 jax.random.split(key, self.kernels)
             )
 
@@ -82,11 +83,11 @@ class Importance:
 class ImportanceNetwork(eqx.Module):
     """λ and what it weighs. All arrays begin with an axis of kernels."""
 
-    magnitudes: Hypernetwork
+    magnitudes: Perceptron
     """υ, before its sign is dropped."""
-    agents: Hypernetwork
+    agents: Perceptron
     """φ, before the sigmoid."""
-    actions: Hypernetwork
+    actions: Perceptron
     """λ_{i,k}, before the sigmoid; its input is the state, then every agent's action as a one-hot row."""
     minus_one: bool = eqx.field(static=True)
 
@@ -123,9 +124,9 @@ class QPLEX(AbstractMixerConfig):
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QPLEXMixer":
         weight_key, value_key, importance_key = jax.random.split(key, 3)
 
-        def network(key: PRNGKeyArray) -> Hypernetwork | None:
+        def network(key: PRNGKeyArray) -> Perceptron | None:
             sizes = (spec.state_size, self.hypernet_hidden, spec.n_agents)
-            return Hypernetwork(sizes, key, norm=self.norm) if self.transformation else None
+            return Perceptron(sizes, key, norm=self.norm) if self.transformation else None
 
         return QPLEXMixer(
             weights=network(weight_key),
@@ -137,9 +138,9 @@ class QPLEX(AbstractMixerConfig):
 class QPLEXMixer(AbstractMixer):
     """The transformation's networks, and those of λ."""
 
-    weights: Hypernetwork | None
+    weights: Perceptron | None
     """w, before its sign is dropped, if utilities are transformed."""
-    values: Hypernetwork | None
+    values: Perceptron | None
     """b, if utilities are transformed."""
     importance: ImportanceNetwork
     regularise_padding: bool = eqx.field(static=True, default=False)
@@ -170,6 +171,6 @@ class QPLEXMixer(AbstractMixer):
         )
 
 
-def _each(networks: Hypernetwork, read: Float[Array, " F"]) -> Float[Array, "K W"]:
+def _each(networks: Perceptron, read: Float[Array, " F"]) -> Float[Array, "K W"]:
     """The outputs of all kernels' networks."""
     return eqx.filter_vmap(lambda network: network(read))(networks)

@@ -19,9 +19,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
-from qohort.networks.hyper import Feed, Hypernetwork, fed, feed_size
+from qohort.networks.hyper import Feed, fed, feed_size
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec, Observation
 
 
@@ -38,17 +39,17 @@ class VDN(AbstractMixerConfig):
 
     def __post_init__(self) -> None:
         at_least(1, of="VDN", embed=self.embed)
-        one_of(Feed, of="VDN", feed=self.feed)
+        choices(self, of="VDN")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "VDNMixer":
-        value = Hypernetwork((feed_size(self.feed, spec), self.embed, 1), key) if self.state_bias else None
+        value = Perceptron((feed_size(self.feed, spec), self.embed, 1), key) if self.state_bias else None
         return VDNMixer(value=value, feed=self.feed)
 
 
 class VDNMixer(AbstractMixer):
     """Adds the utilities."""
 
-    value: Hypernetwork | None
+    value: Perceptron | None
     """V(s), if there is one."""
     feed: Feed = eqx.field(static=True)
     regularise_padding: bool = eqx.field(static=True, default=False)

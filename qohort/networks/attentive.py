@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from qohort.errors import QohortError
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.spec import EnvSpec
 
 CriticSharing = Literal["none", "all"]
@@ -39,7 +39,7 @@ class AttentiveCritic:
 
     def __post_init__(self) -> None:
         at_least(1, of="AttentiveCritic", hidden=self.hidden, heads=self.heads)
-        one_of(CriticSharing, of="AttentiveCritic", sharing=self.sharing)
+        choices(self, of="AttentiveCritic")
         if self.hidden % self.heads:
             raise QohortError(
                 f"AttentiveCritic: `hidden` is {self.hidden}, which {self.heads} heads cannot divide evenly; "

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 from qohort.networks.base import Carry
 from qohort.networks.trunk import Shape, Trunk
 from qohort.spec import EnvSpec, Observation
@@ -43,6 +43,7 @@ class Critic:
 
     def __post_init__(self) -> None:
         at_least(1, of="Critic", hidden=self.hidden, layers=self.layers)
+        choices(self, of="Critic")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "Values":
         """Draw the weights for a world."""

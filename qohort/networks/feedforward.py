@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 from qohort.networks.agent import AbstractAgent, InputLayer, Rows, affine, normalised
 from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.sharing import IndependentTeam, Sharing, build_team
@@ -32,6 +32,7 @@ class FeedForward(AbstractTeamConfig):
 
     def __post_init__(self) -> None:
         at_least(1, of="FeedForward", hidden=self.hidden, layers=self.layers)
+        choices(self, of="FeedForward")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> IndependentTeam:
         def draw(key: PRNGKeyArray) -> FeedForwardAgent:

@@ -26,9 +26,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from qohort.limits import at_least, one_of
+from qohort.limits import at_least, choices
 from qohort.networks.base import one_hot
-from qohort.networks.hyper import Hypernetwork
+from qohort.networks.perceptron import Perceptron
 from qohort.spec import EnvSpec
 
 Form = Literal["paper", "pymarl", "pymarl-coma"]
@@ -52,8 +52,7 @@ class QTRANCritic:
 
     def __post_init__(self) -> None:
         at_least(1, of="QTRANCritic", embed=self.embed)
-        one_of(Form, of="QTRANCritic", form=self.form)
-        one_of(Size, of="QTRANCritic", size=self.size)
+        choices(self, of="QTRANCritic")
 
     def build(self, spec: EnvSpec, features: int, key: PRNGKeyArray) -> "JointCritic":
         """Draw the weights for a world and agents that remember so many numbers."""
@@ -63,10 +62,10 @@ class QTRANCritic:
         paper, coma = self.form == "paper", self.form == "pymarl-coma"
         summed = agents * spec.n_actions if coma else width
         return JointCritic(
-            encoder=None if coma else Hypernetwork((width, width, width), keys[0]),
-            value_encoder=Hypernetwork((features, features, features), keys[1]) if paper else None,
-            joint=Hypernetwork((summed if paper else state + summed, *hidden, 1), keys[2]),
-            state_value=Hypernetwork((features if paper else state, *hidden, 1), keys[3]),
+            encoder=None if coma else Perceptron((width, width, width), keys[0]),
+            value_encoder=Perceptron((features, features, features), keys[1]) if paper else None,
+            joint=Perceptron((summed if paper else state + summed, *hidden, 1), keys[2]),
+            state_value=Perceptron((features if paper else state, *hidden, 1), keys[3]),
             n_actions=spec.n_actions,
         )
 
@@ -74,13 +73,13 @@ class QTRANCritic:
 class JointCritic(eqx.Module):
     """Q(τ, u) and V(τ); it knows neither time nor batch and is vmapped."""
 
-    encoder: Hypernetwork | None
+    encoder: Perceptron | None
     """e; without it f reads all agents' actions."""
-    value_encoder: Hypernetwork | None
+    value_encoder: Perceptron | None
     """e_V; without it f and g read the state."""
-    joint: Hypernetwork
+    joint: Perceptron
     """f."""
-    state_value: Hypernetwork
+    state_value: Perceptron
     """g."""
     n_actions: int = eqx.field(static=True)
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 from qohort.networks.agent import AbstractAgent, Rows
 from qohort.networks.base import AbstractTeamConfig, Carry, one_hot
 from qohort.networks.sharing import IndependentTeam, Sharing, build_team
@@ -42,6 +42,7 @@ class Normalised(AbstractTeamConfig):
 
     def __post_init__(self) -> None:
         at_least(1, of="Normalised", hidden=self.hidden, layers=self.layers)
+        choices(self, of="Normalised")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> IndependentTeam:
         shape = Shape(

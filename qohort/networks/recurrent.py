@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 from qohort.networks.agent import AbstractAgent, InputLayer, Rows, affine, normalised
 from qohort.networks.base import AbstractTeamConfig
 from qohort.networks.gru import GRU
@@ -37,6 +37,7 @@ class Recurrent(AbstractTeamConfig):
 
     def __post_init__(self) -> None:
         at_least(1, of="Recurrent", hidden=self.hidden)
+        choices(self, of="Recurrent")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> IndependentTeam:
         def draw(key: PRNGKeyArray) -> RecurrentAgent:

@@ -7,6 +7,7 @@ from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
 from qohort.replay.feed import AbstractFeed
 from qohort.replay.frames import Ring, empty_ring
+from qohort.sizes import size
 
 
 def ring_shapes(env: AbstractEnv, feed: AbstractFeed, environments: int) -> Ring:
@@ -36,13 +37,12 @@ def check_memory(env: AbstractEnv, feed: AbstractFeed, *, environments: int, cop
     each = f", {copies} times" if copies > 1 else ""
     says = (
         f"Replay: {frames:,} frames of {env.spec.name} ("
-        f"{environments} environment{'s' if environments > 1 else ''}{each}) take {readable(float(need))}"
+        f"{environments} environment{'s' if environments > 1 else ''}{each}) take {size(need)}"
     )
     room = device_memory()
     if room is not None and need > room:
         raise QohortError(
-            f"{says}, but {jax.devices()[0].device_kind} has {readable(float(room))} free. "
-            f"{feed.less(0.8 * room / need)}"
+            f"{says}, but {jax.devices()[0].device_kind} has {size(room)} free. {feed.less(0.8 * room / need)}"
         )
     return f"{says}."
 
@@ -59,12 +59,3 @@ def device_memory() -> int | None:
     except OSError:
         return None
     return int(facts["MemAvailable"].split()[0]) * 1024
-
-
-def readable(count: float) -> str:
-    """Bytes for people: 1.2 GiB."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"

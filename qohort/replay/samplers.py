@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 from qohort.networks.base import Carry
 from qohort.replay.feed import AbstractFeed, Mark
 from qohort.replay.frames import Frame, Ring
@@ -40,6 +40,7 @@ class Replayed(AbstractFeed):
     """Frames kept in all; if not given, enough for `episodes` episodes of full length."""
 
     def __post_init__(self) -> None:
+        choices(self, of="feed")
         at_least(1, of="feed", batch=self.batch, length=self.length, episodes=self.episodes, frames=self.frames)
         if self.batch > self.episodes:
             raise QohortError(
@@ -81,10 +82,8 @@ class Replayed(AbstractFeed):
         return self.episodes
 
     def less(self, share: float) -> str:
-        return (
-            f"Keep fewer episodes (--algorithm.feed.episodes {max(1, int(self.episodes * share))}) or frames "
-            "(--algorithm.feed.frames)."
-        )
+        what, kept = ("episodes", self.episodes) if self.frames is None else ("frames", self.frames)
+        return f"Keep fewer {what}: --algorithm.feed.{what} {max(1, int(kept * share))}."
 
     def mark(self, ring: Ring, carry: Carry) -> Mark:
         return None

@@ -31,7 +31,7 @@ class Window(eqx.Module):
     exploration: Float[Array, "T B"]
     """With which ε the action was drawn."""
     carry: Carry | None = None
-    """What the agents remembered before the first frame, where a window begins inside of episodes."""
+    """What the agents remembered before the first frame, where that is kept; None begins without memory."""
 
     def columns(self, which: Int[Array, " C"]) -> "Window":
         """Some of the stretches."""

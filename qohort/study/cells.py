@@ -20,6 +20,7 @@ from qohort.envs.registry import BUILT_IN, base
 from qohort.errors import QohortError
 from qohort.study.grid import Grid, Trial, trials
 from qohort.training.flags import flags_type, parse
+from qohort.training.job import check, config_of
 from qohort.training.run import Run, asked_of, grid_of
 from qohort.training.run_folder import default_path
 from qohort.training.settings import KIND, config_to_dict, differences, flat, listed, split_differences
@@ -159,15 +160,9 @@ def _cell(trial: Trial) -> Cell:
     run: Run = parsed.run
     with _named(where):
         env = _world(trial.world)
+        check(parsed.algorithm, env, run)
         asked = asked_of(run, grid_of(run, parsed.algorithm.environments))
-        parsed.algorithm.check(env.spec)
-    config = {
-        "name": trial.algorithm,
-        "world": trial.world,
-        "source": chosen.source,
-        "algorithm": config_to_dict(parsed.algorithm),
-        "run": config_to_dict(run),
-    }
+    config = config_of(parsed.algorithm, trial.world, run, name=trial.algorithm, source=chosen.source)
     values = flat({name: config[name] for name in ("algorithm", "run")})
     options = {known[_flag(name)][0]: values[known[_flag(name)][0]] for name in trial.options}
     spelled = [known[_flag(name)][0] for name in trial.options if name in trial.spelled]

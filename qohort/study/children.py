@@ -69,12 +69,11 @@ def launch(words: Sequence[str], environment: Mapping[str, str], log: Path) -> C
 def share(jobs: int) -> dict[str, str]:
     """The environment of one of so many cells at a time: its share of the processors, none of the memory in advance.
 
-    What the caller has set already stays.
+    A single cell has all processors, but not all memory: this process may hold some of the accelerator's. What the
+    caller has set already stays.
     """
-    if jobs == 1:
-        return {}
-    threads = str(max(1, cpu_count() // jobs))
-    wanted = dict.fromkeys(THREADS, threads) | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    threads = dict.fromkeys(THREADS, str(max(1, cpu_count() // jobs))) if jobs > 1 else {}
+    wanted = {**threads, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     return {name: value for name, value in wanted.items() if name not in os.environ}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qohort.errors import QohortError
+from qohort.sizes import size
 
 _SPACE = (errno.ENOSPC, errno.EDQUOT)
 _ELSEWHERE = "choose another folder"
@@ -51,7 +52,7 @@ def no_space(path: Path, doing: str, *, needed: int | None) -> QohortError:
     wants = "" if needed is None else f", {size(needed)} needed ({needed:,} bytes)"
     return QohortError(
         f"Cannot {doing} {path}: the disk or your quota is full{has}{wants}. Nothing saved earlier is lost. "
-        "Free some space and give the same command again, or use a folder on a larger disk."
+        "Free some space and go on, or use a folder on a larger disk."
     )
 
 
@@ -60,16 +61,6 @@ def require_space(path: Path, doing: str, *, needed: int) -> None:
     free = _free(path)
     if free is not None and needed > free:
         raise no_space(path, doing, needed=needed)
-
-
-def size(count: int) -> str:
-    """A number of bytes as people read it."""
-    value, unit = float(count), "bytes"
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            break
-        value /= 1024
-    return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
 def sync_folder(path: Path) -> None:

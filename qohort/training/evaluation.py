@@ -7,7 +7,8 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.envs.base import AbstractEnv
 from qohort.networks.base import AbstractTeam
-from qohort.training.collect import Actors, first_actors, view_of
+from qohort.training.collect import Actors, first_actors
+from qohort.training.moments import look_and_step
 
 Scores = dict[str, Float[Array, " episodes"]]
 
@@ -28,25 +29,10 @@ def evaluate(
         carry: tuple[Actors, Scores, Bool[Array, " E"], Array],
     ) -> tuple[Actors, Scores, Bool[Array, " E"], Array]:
         actors, scores, going, step = carry
-        key_act, key_step = jax.random.split(jax.random.fold_in(key_play, step))
-        seen = jax.vmap(env.observe)(jax.vmap(env.snapshot)(actors.state))
-        view = view_of(seen, actors.last_action)
-        actions, memory = algorithm.act(
-            team, actors.carry, view, first=actors.first, key=key_act, exploration=jnp.zeros(())
-        )
-        state, outcome = jax.vmap(env.step)(jax.random.split(key_step, episodes), actors.state, actions)
-        gained = actors.gained + jnp.mean(outcome.reward, axis=-1)
-        now = {"return": gained, "length": (actors.length + 1).astype(jnp.float32), **outcome.metrics}
+        actors, moment = look_and_step(algorithm, env, team, actors, key=jax.random.fold_in(key_play, step))
+        now = {"return": actors.gained, "length": actors.length.astype(jnp.float32), **moment.metrics}
         scores = {name: jnp.where(going, now[name], old) for name, old in scores.items()}
-        actors = Actors(
-            state=state,
-            carry=memory,
-            last_action=actions.astype(jnp.int32),
-            first=jnp.zeros_like(actors.first),
-            gained=gained,
-            length=actors.length + 1,
-        )
-        going &= ~(outcome.terminated | outcome.truncated)
+        going &= ~(moment.terminated | moment.truncated)
         return actors, scores, going, step + 1
 
     return jax.lax.while_loop(anyone, play, (actors, scores, going, jnp.zeros((), jnp.int32)))[1]

@@ -40,7 +40,7 @@ def look_and_step(
     exploration: float | Float[Array, ""] = 0.0,
     instead: Instead | None = None,
 ) -> tuple[Actors, Moment]:
-    """A step in every environment, with the random numbers that `evaluate` draws from the key of a step.
+    """A step in every environment. `evaluate` plays by it, so what is looked at is what was judged.
 
     Args:
         algorithm: how the team acts.
@@ -77,7 +77,7 @@ def look_and_step(
         carry=memory,
         last_action=actions.astype(jnp.int32),
         first=jnp.zeros_like(actors.first),
-        gained=actors.gained,
-        length=actors.length,
+        gained=actors.gained + jnp.mean(outcome.reward, axis=-1),
+        length=actors.length + 1,
     )
     return reached, moment

@@ -44,8 +44,8 @@ class Run:
     chunk: int = 50
     """Steps that every environment makes between two turns of learning."""
     eval_every: int | None = None
-    """Environment steps between two evaluations; if not given, 10,000, or all steps if they are fewer; a run that goes
-    on keeps what it had."""
+    """Environment steps between two evaluations; if not given, 10,000 or what comes next below it and divides the run;
+    a run that goes on keeps what it had."""
     eval_episodes: int = 32
     """Greedy episodes of one evaluation."""
     absolute_factor: int = 10
@@ -108,10 +108,10 @@ def asked_of(run: Run, grid: Grid) -> dict[str, Any]:
 def grid_of(run: Run, environments: int) -> Grid:
     """Lay the grid, or say which setting does not fit and what would."""
     chunk = run.chunk * environments
-    eval_every = run.eval_every or min(10_000, run.steps)
-    if run.eval_every is None and run.steps % eval_every:
-        eval_every = _default_interval(run.steps, chunk)
     what = f"a chunk ({run.chunk} steps in each of {environments} environments makes {chunk})"
+    if run.eval_every is None:
+        _check_multiple("--steps", run.steps, chunk, what)
+    eval_every = run.eval_every or _default_interval(run.steps, chunk)
     _check_multiple("--eval-every", eval_every, chunk, what)
     _check_multiple("--steps", run.steps, eval_every, f"the evaluation interval ({eval_every})")
     log_every = run.log_every or _largest_divisor(eval_every // chunk, 10) * chunk
@@ -145,9 +145,8 @@ def going_on(run: Run, before: Run, environments: int) -> tuple[Run, str]:
 
 
 def _default_interval(steps: int, chunk: int) -> int:
-    """The largest interval up to 10,000 steps that divides the run, in whole chunks; else the usual one."""
-    fitting = [k * chunk for k in range(10_000 // chunk, 0, -1) if steps % (k * chunk) == 0]
-    return fitting[0] if fitting else 10_000
+    """The largest interval up to 10,000 steps that divides a run of whole chunks; a chunk if that is longer."""
+    return next((k * chunk for k in range(10_000 // chunk, 0, -1) if steps % (k * chunk) == 0), chunk)
 
 
 def _largest_divisor(chunks: int, parts: int) -> int:

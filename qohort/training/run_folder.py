@@ -10,9 +10,7 @@
 
 import contextlib
 import json
-import os
 import re
-import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,10 +18,9 @@ from typing import Any, BinaryIO
 from qohort.errors import QohortError
 from qohort.training import disk, provenance, settings
 from qohort.training.known import CONFIG_CLASSES
-from qohort.training.lock import take
+from qohort.training.lock import is_held, take
 
 CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
-_LOCKS = Path("/proc/locks")
 _PARTS = {"name", "world", "algorithm", "run"}
 """What every configuration says."""
 _OPEN = "use the run folder"
@@ -157,22 +154,8 @@ def finished_as(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a process of this machine holds the run's lock. The lock is not tried: that could refuse the run."""
-    if (folder / FINISHED).exists():
-        return False
-    try:
-        holder, inode = json.loads((folder / LOCK).read_bytes()), (folder / LOCK).stat().st_ino
-        if holder["host"] != socket.gethostname():
-            return False
-        if _LOCKS.is_file():
-            held = (line.split() for line in _LOCKS.read_text(encoding="utf-8").splitlines())
-            return any("FLOCK" in words and any(word.endswith(f":{inode}") for word in words) for words in held)
-        os.kill(int(holder["pid"]), 0)
-    except PermissionError:  # of another user: alive
-        return True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
+    """Whether a process of this machine works on an unfinished run."""
+    return not (folder / FINISHED).exists() and is_held(folder / LOCK)
 
 
 def processes(folder: Path) -> list[dict[str, Any]]:

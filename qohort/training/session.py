@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -314,8 +315,13 @@ class Session:
             self.save()
             raise Interrupted(
                 f"{self._name()}: stopped at step {self._place.step:,} of {self._setting.grid.steps:,}; everything is "
-                f"saved in {self._setting.folder}. The same command goes on from here."
+                f"saved in {self._setting.folder}. {self._how_to_go_on()}"
             )
+
+    def _how_to_go_on(self) -> str:
+        if self._setting.run.fresh:
+            return f"`qohort resume {shlex.quote(str(self._setting.folder))}` goes on from here."
+        return "The same command goes on from here."
 
     def _name(self) -> str:
         if len(self._seeds) == 1:
@@ -363,9 +369,12 @@ def _refuse_faults(report: Report, world: str, *, before: int) -> None:
             "Every row of `avail` needs at least one True: give agents that are out a no-op. "
             f"`qohort check-env {world}` shows where."
         )
-    if not np.isfinite(report.learnt["loss"][report.updates > 0]).all():
+    # All losses: where there are several, one network can be lost and another one not.
+    losses = {name: values[report.updates > 0] for name, values in report.learnt.items() if name.endswith("loss")}
+    lost = [name for name, values in losses.items() if not np.isfinite(values).all()]
+    if lost:
         raise QohortError(
-            f"The loss is not a finite number any more before step {before:,}: the weights are lost. If "
+            f"train/{lost[0]} is not a finite number any more before step {before:,}: the weights are lost. If "
             f"`qohort check-env {world}` finds no fault in the world, try a smaller "
             "--algorithm.optimiser.learning-rate. What was saved before stays."
         )

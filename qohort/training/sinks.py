@@ -58,6 +58,17 @@ class Optional:
         self._sinks.clear()
 
 
+def check_installed() -> None:
+    """Refuse to write files for TensorBoard without the package that does it."""
+    try:
+        import tensorboardX.event_file_writer  # noqa: F401  (only whether it is there)
+    except ImportError as error:
+        raise QohortError(
+            "TensorBoard files were asked for, and the package for them is not installed: "
+            "run `pip install -e '.[tensorboard]'` in the clone, or leave out --tensorboard."
+        ) from error
+
+
 class TensorBoard:
     """Event files in `tensorboard/seed-0`, `seed-1`, ...; lists (one number for each episode) are left out.
 
@@ -73,14 +84,10 @@ class TensorBoard:
             resumed_at: TensorBoard hides what earlier processes wrote after this step (`records.last_step`
                 tells it); None hides all of it.
         """
-        try:
-            from tensorboardX.event_file_writer import EventsWriter
-            from tensorboardX.proto import event_pb2, summary_pb2
-        except ImportError as error:
-            raise QohortError(
-                "TensorBoard files were asked for, and the package for them is not installed: "
-                "run `pip install -e '.[tensorboard]'` in the clone, or leave out --tensorboard."
-            ) from error
+        check_installed()
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
+
         self._events, self._summaries, self._writer = event_pb2, summary_pb2, EventsWriter
         self._folder = folder
         self._resumed_at = resumed_at

@@ -17,6 +17,7 @@ from qohort.errors import QohortError
 from qohort.replay.memory import check_memory
 from qohort.training.deterministic import be_deterministic
 from qohort.training.interrupt import Interrupt
+from qohort.training.job import check, config_of
 from qohort.training.known import CONFIG_CLASSES
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
@@ -116,15 +117,8 @@ def _job(algorithm: AbstractAlgorithm, world: str | AbstractEnv, run: Run, *, na
     env = make(world) if isinstance(world, str) else world
     if not (isinstance(world, str) and base(world) in BUILT_IN):  # those are checked by the tests
         check_form(env)
-    algorithm.check(env.spec)
-    algorithm.feed.check_chunk(run.chunk)
-    config = {
-        "name": name or algorithm_name(algorithm),
-        "world": world if isinstance(world, str) else env.spec.name,
-        "source": source,
-        "algorithm": config_to_dict(algorithm),
-        "run": config_to_dict(run),
-    }
+    check(algorithm, env, run)
+    config = config_of(algorithm, world, run, name=name or algorithm_name(algorithm), source=source)
     path, note = _path_of(config, run), ""
     before = None if run.fresh else _before(path)
     if before is not None:

@@ -15,8 +15,8 @@ from qohort.algorithms.weighted_qmix import WeightedQMIX
 from qohort.errors import QohortError
 from qohort.mixers import VDN, Independent, VDNMixer
 from qohort.networks.base import AbstractTeam, Carry, TeamOutput, View
-from qohort.networks.hyper import Hypernetwork
 from qohort.networks.joint_critic import JointCritic
+from qohort.networks.perceptron import Perceptron
 from qohort.replay.window import Window
 from qohort.spec import Observation
 from tests.references.moments import spec_of
@@ -43,7 +43,7 @@ class Fixed(AbstractTeam):
 
 def critic(payoff: list[list[float]], value: float) -> JointCritic:
     """Exactly this table: hidden unit 2a + b is 1 where agent 0 does a and agent 1 does b, else 0."""
-    joint, state_value = Hypernetwork((5, 4, 4, 1), jax.random.key(0)), Hypernetwork((1, 1), jax.random.key(0))
+    joint, state_value = Perceptron((5, 4, 4, 1), jax.random.key(0)), Perceptron((1, 1), jax.random.key(0))
     both = jnp.array([[0.0, 1, 0, 1, 0], [0, 1, 0, 0, 1], [0, 0, 1, 1, 0], [0, 0, 1, 0, 1]])
     exact: Any = (both, -jnp.ones(4), jnp.eye(4), jnp.zeros(4), jnp.ravel(jnp.array(payoff))[None], jnp.zeros(1))
     joint = eqx.tree_at(lambda net: [a for layer in net.layers for a in (layer.weight, layer.bias)], joint, exact)

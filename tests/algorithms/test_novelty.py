@@ -135,6 +135,20 @@ def test_learners_learn_from_rewards_and_bonus(name: str):
     assert float(told["paying"]["target"]) > float(told["plain"]["target"])
 
 
+@pytest.mark.parametrize("name", ["vdn", "pqn-vdn"])
+def test_a_bonus_is_worth_the_same_however_rewards_of_agents_become_one(name: str):
+    plain = dataclasses.replace((CASES | VARIANTS)[name], environments=BATCH, novelty=NOVELTY)
+    each = dataclasses.replace(WINDOW, reward=jnp.zeros((STEPS, BATCH, SPEC.n_agents)))
+    told = []
+    for reduction, window in (("none", WINDOW), ("sum", each), ("mean", each)):
+        algorithm = dataclasses.replace(plain, reward_reduction=reduction)
+        learner = algorithm.init(SPEC, jax.random.key(1))
+        told.append(jax.jit(algorithm.update)(learner, window, jax.random.key(2))[1])
+    assert float(told[0]["novelty/bonus"]) > 0
+    for figure in ("novelty/bonus", "target"):
+        np.testing.assert_allclose([float(those[figure]) for those in told], float(told[0][figure]), rtol=1e-6)
+
+
 WRONG: list[dict[str, Any]] = [{"weight": -1.0}, {"learning_rate": 0.0}, {"features": 0}, {"hidden": 0}]
 
 

@@ -87,7 +87,7 @@ def test_a_sentence_and_exit_code_2(words, sentence, qohort, tmp_path, monkeypat
     [
         ("avail", "left agents without any available action"),
         ("reward", "rewards that are not finite numbers"),
-        ("features", "The loss is not a finite number"),
+        ("features", "train/loss is not a finite number"),
         ("shape", "`obs` has the shape (2, 2), but the spec asks for (2, 1)"),
         ("state", "from int32[] to float32[]"),
         ("individual", "--algorithm.reward-reduction sum or mean"),

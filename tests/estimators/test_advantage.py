@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qohort.estimators import advantage
+from qohort.estimators import advantage, value_scale
 
 GAMMA, LAMBDA = 0.9, 0.7
 
@@ -97,24 +97,24 @@ def test_numbers_worked_out_by_hand():
 
 def test_moments_forget_that_they_began_at_zero():
     """After two batches of means 2 and 4 and squares 5 and 17, weighed by β and 1, the mean is 3 and the square 11."""
-    moments = advantage.no_moments()
+    moments = value_scale.no_moments()
     everyone = jnp.ones(2, bool)
     for batch in ([1.0, 3.0], [3.0, 5.0]):
-        moments = advantage.observed(moments, jnp.asarray(batch), everyone)
-    mean, scale = advantage.centre_and_scale(moments)
+        moments = value_scale.observed(moments, jnp.asarray(batch), everyone)
+    mean, scale = value_scale.centre_and_scale(moments)
     assert float(moments.weight) == pytest.approx(2e-5, rel=1e-3)
     assert float(mean) == pytest.approx(3.0, rel=1e-3)
     assert float(scale) == pytest.approx(2**0.5, rel=1e-2)
     seen = jnp.asarray([-3.0, 0.5, 8.0])
     np.testing.assert_allclose(
-        advantage.denormalised(moments, advantage.normalised(moments, seen)), seen, rtol=1e-5, atol=1e-5
+        value_scale.denormalised(moments, value_scale.normalised(moments, seen)), seen, rtol=1e-5, atol=1e-5
     )
 
 
 def test_rows_that_do_not_count_have_no_say():
     counted = jnp.asarray([True, False, True])
     with_noise, without = (
-        advantage.observed(advantage.no_moments(), jnp.asarray([1.0, noise, 3.0]), counted) for noise in (1e6, 0.0)
+        value_scale.observed(value_scale.no_moments(), jnp.asarray([1.0, noise, 3.0]), counted) for noise in (1e6, 0.0)
     )
     assert with_noise.mean == without.mean
     got = advantage.standardised(jnp.asarray([1.0, 1e6, 3.0]), counted)
@@ -124,6 +124,6 @@ def test_rows_that_do_not_count_have_no_say():
 def test_before_anything_was_observed_and_without_normalisation():
     """The variance is never below 0.01, as in the published code; without normalisation nothing changes."""
     values = jnp.asarray([-2.0, 3.0])
-    np.testing.assert_allclose(advantage.denormalised(advantage.no_moments(), values), 0.1 * values, rtol=1e-6)
-    np.testing.assert_array_equal(advantage.denormalised(advantage.as_they_are(), values), values)
-    np.testing.assert_array_equal(advantage.normalised(advantage.as_they_are(), values), values)
+    np.testing.assert_allclose(value_scale.denormalised(value_scale.no_moments(), values), 0.1 * values, rtol=1e-6)
+    np.testing.assert_array_equal(value_scale.denormalised(value_scale.as_they_are(), values), values)
+    np.testing.assert_array_equal(value_scale.normalised(value_scale.as_they_are(), values), values)

@@ -14,10 +14,8 @@ import pytest
 import tyro
 
 from qohort.errors import QohortError
-from qohort.limits import one_of
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixer, MixerOutput
-from qohort.mixers.qatten import Dead
 from qohort.mixers.qmix import Sign
 from qohort.spec import Observation
 from tests.references.moments import spec_of
@@ -261,10 +259,6 @@ def test_normalised_hypernetworks_do_not_know_how_large_the_state_is(kind: Any) 
         (lambda: Qatten(heads=0), "Qatten.heads is 0; it must be at least 1."),
         (lambda: Qatten(embed=-3), "Qatten.embed is -3; it must be at least 1."),
         (lambda: Qatten(regulariser=-0.5), "Qatten.regulariser is -0.5; it must be at least 0."),
-        (
-            lambda: one_of(Dead, of="Qatten", dead="sometimes"),
-            "Qatten.dead is 'sometimes'; choose one of 'keep', 'alive', 'action-0'.",
-        ),
         (lambda: QMIX(hypernet_hidden=0), "QMIX.hypernet_hidden is 0; it must be at least 1."),
         (lambda: VDN(embed=0), "VDN.embed is 0; it must be at least 1."),
         (lambda: Qlinear(embed=0), "Qlinear.embed is 0; it must be at least 1."),

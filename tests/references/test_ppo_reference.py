@@ -11,7 +11,7 @@ import pytest
 
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.ppo import PPO, Params
-from qohort.estimators.advantage import Moments
+from qohort.estimators.value_scale import ValueScale
 from qohort.networks import Normalised
 from qohort.networks.critic import Critic
 from qohort.replay.fresh import Fresh
@@ -129,7 +129,7 @@ def test_an_update_is_what_the_equations_say(name: str) -> None:
         params = moved(learner.params)  # no bias is 0, no scale 1
         window = random_stretch(rng, moved(params.team.initial(COLUMNS)))
         moments = (
-            Moments(jnp.array(0.2), jnp.array(0.7), jnp.array(0.5)) if config.normalise_values else learner.moments
+            ValueScale(jnp.array(0.2), jnp.array(0.7), jnp.array(0.5)) if config.normalise_values else learner.moments
         )
         opt_state = (config.optimiser.init(params.team), config.optimiser.init(params.critic))
         learner = dataclasses.replace(

@@ -10,6 +10,7 @@ from qohort.errors import QohortError
 from qohort.mixers import VDN
 from qohort.networks.feedforward import FeedForward
 from qohort.replay import Replayed, Window, memory
+from qohort.sizes import size
 from qohort.training.collect import collect, first_actors
 from tests.worlds import Clock
 
@@ -233,7 +234,7 @@ def test_memory_is_told_before_it_is_taken(monkeypatch: pytest.MonkeyPatch):
     assert memory.bytes_of(shapes) == real
     says = memory.check_memory(env, feed, environments=2, copies=1)
     assert "2 environments" in says
-    assert memory.readable(float(real)) in says
+    assert size(real) in says
     monkeypatch.setattr(memory, "device_memory", lambda: real - 1)
     with pytest.raises(QohortError, match=r"has .* free.*feed.episodes \d+"):
         memory.check_memory(env, feed, environments=2, copies=1)

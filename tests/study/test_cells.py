@@ -131,6 +131,12 @@ def test_options_that_are_refused(algorithm, options, sentence):
     assert sentence in str(refusal.value)
 
 
+def test_what_train_would_refuse_is_refused_before_anything_is_trained():
+    grid = Grid(algorithms=("mappo",), worlds=("games/two-step",), options={"chunk": 7, "eval_every": 6720}, steps=6720)
+    with pytest.raises(QohortError, match="chunk is 7, but stretches of"):
+        resolve([grid])
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

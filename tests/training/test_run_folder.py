@@ -12,6 +12,7 @@ import pytest
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
+from qohort.sizes import size
 from qohort.training import disk, provenance
 from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_config, read_finished
 from qohort.training.settings import config_to_dict
@@ -385,7 +386,7 @@ def test_replacing_a_file_leaves_the_old_one_when_it_fails(tmp_path, monkeypatch
 
 
 def test_sizes_are_readable():
-    assert [disk.size(n) for n in (0, 1023, 1024, 5 * 2**29, 3 * 2**50)] == [
+    assert [size(n) for n in (0, 1023, 1024, 5 * 2**29, 3 * 2**50)] == [
         "0 bytes",
         "1023 bytes",
         "1.0 KiB",

@@ -13,16 +13,23 @@ import pytest
 from rich.console import Console
 
 import qohort
+from qohort.algorithms.coma import COMA
+from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import make
+from qohort.envs.fingerprint import fingerprint
+from qohort.envs.games.matrix import MatrixGame
 from qohort.errors import QohortError, QohortWarning
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, VDN
+from qohort.networks.counterfactual import CounterfactualCritic
 from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
+from qohort.replay.fresh import Fresh
 from qohort.replay.samplers import Replayed
 from qohort.training import checkpoint
 from qohort.training import train as training
+from qohort.training.interrupt import Interrupt
 from qohort.training.programs import Programs, functions_of
 from qohort.training.progress import Display
 from qohort.training.run import Run
@@ -49,6 +56,14 @@ def go(folder: Path, **settings: object) -> Trained:
 
 def arrays(folder: Path, seeds: list[int]) -> bytes:
     return (checkpoint.paths(checkpoint_folder(folder, seeds))[0] / "arrays.safetensors").read_bytes()
+
+
+class Impatient(Interrupt):
+    """Somebody who wants to leave at once."""
+
+    @property
+    def requested(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -195,6 +210,57 @@ def test_a_world_of_your_own(tmp_path):
         qohort.load(trained.folder, env=Clock())
     team = qohort.load(trained.folder, env=Clock(version="clock-2"))
     assert team.act(np.zeros((2, 3), np.float32)).shape == (2,)
+
+
+def test_a_world_that_was_made_in_python_is_told_from_others_of_its_name(tmp_path):
+    run = Run(steps=40, chunk=10, eval_episodes=4, absolute_factor=1, root=tmp_path)
+    found = [train(ALGORITHM, MatrixGame(np.full((2, 2), worth)), run) for worth in (1.0, 5.0, 1.0)]
+    assert [trained.absolute[0]["return"] for trained in found] == [1.0, 5.0, 1.0]
+    assert found[0].folder == found[2].folder != found[1].folder
+    with pytest.raises(QohortError, match="world_object"):
+        train(ALGORITHM, MatrixGame(np.full((2, 2), 5.0)), dataclasses.replace(run, folder=found[0].folder))
+
+
+def test_a_world_is_the_same_in_every_process():
+    names = ("battle/3m", "battle/3m?reward_sparse=true", "pursuit/stag-hunt")
+    here = [fingerprint(make(name)) for name in names]
+    assert len(set(here)) == 3
+    said = f"for name in {names}: print(fingerprint(make(name)))"
+    code = f"from qohort.envs import make; from qohort.envs.fingerprint import fingerprint\n{said}"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == here
+
+
+def test_weights_that_are_lost_end_the_training_whichever_network_they_belong_to(tmp_path):
+    """The loss of COMA is its critic's, which knows nothing of the policies."""
+    coma = COMA(
+        team=FeedForward(hidden=8),
+        critic=CounterfactualCritic(hidden=8),
+        feed=Fresh(length=5),
+        optimiser=Optimiser(learning_rate=1e38),
+        environments=4,
+    )
+    run = Run(steps=400, chunk=5, eval_every=100, eval_episodes=4, absolute_factor=1, folder=tmp_path / "run")
+    with pytest.raises(QohortError, match="train/policy_loss is not a finite number any more"):
+        train(coma, "games/two-step", run, display=Display(Console(file=io.StringIO())))
+
+
+def test_a_command_that_is_refused_leaves_a_finished_run_finished(tmp_path, monkeypatch):
+    done = go(tmp_path / "run", steps=100)
+    monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
+    with pytest.raises(QohortError, match="TensorBoard files were asked for"):
+        go(tmp_path / "run", tensorboard=True)
+    assert (done.folder / "finished.json").exists()
+
+
+def test_who_interrupts_a_fresh_run_is_told_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("qohort.training.train.Interrupt", Impatient)
+    said = {fresh: io.StringIO() for fresh in (False, True)}
+    for fresh, file in said.items():
+        run = Run(steps=200, chunk=20, eval_every=100, eval_episodes=4, root=tmp_path, fresh=fresh)
+        train(ALGORITHM, "games/two-step", run, display=Display(Console(file=file, width=500)))
+    assert "The same command goes on from here." in said[False].getvalue()
+    assert f"`qohort resume {tmp_path}" in said[True].getvalue()
+    assert "-2` goes on from here." in said[True].getvalue()
 
 
 def test_the_best_team_is_kept(tmp_path):
