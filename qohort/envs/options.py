@@ -2,6 +2,7 @@
 
 import math
 
+from qohort.envs.values import MOST
 from qohort.errors import QohortError
 
 
@@ -15,7 +16,7 @@ def at_least(world: str, least: int, **options: int) -> None:
 def within(world: str, low: float, high: float, **options: float) -> None:
     """Refuse options outside of an interval, whose ends are allowed if they are finite."""
     for option, value in options.items():
-        if not (low <= value <= high and math.isfinite(value)):
+        if not (low <= value <= high and abs(value) <= MOST):
             ends = f"at least {low:g}" if high == math.inf else f"at most {high:g}"
             asked = f"between {low:g} and {high:g}" if math.isfinite(low) and math.isfinite(high) else ends
             raise QohortError(f"{world}: `{option}` is {value:g}, but it must be finite and {asked}.")

@@ -7,7 +7,6 @@ its instances, which only Python can give; any other annotation, and none, takes
 import dataclasses
 import inspect
 import math
-import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,9 @@ from qohort.errors import QohortError
 Annotation = Any
 REFUSED: Any = object()
 """What comes of a value that cannot be taken."""
-WHOLE, FINITE = "a whole number", "a finite number"
+WHOLE, FINITE = "a whole number (at most 2**30)", "a finite number (at most 3e38)"
+"""Worlds compute with whole numbers of 31 bits and broken ones of 32."""
+MOST_WHOLE, MOST = 2**30, float(np.finfo(np.float32).max)
 MANY_NUMBERS = (np.generic, np.ndarray, jax.Array)
 """Have `tolist`, which makes Python's own numbers of theirs."""
 
@@ -72,12 +73,14 @@ def _flag(value: Any) -> Any:
 def _finite(value: Any) -> Any:
     plain = _plain(value)
     is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
-    return plain if is_number and abs(plain) <= sys.float_info.max else REFUSED
+    return plain if is_number and abs(plain) <= MOST else REFUSED
 
 
 def _whole(value: Any) -> Any:
     plain = _finite(value)
-    return int(plain) if plain is not REFUSED and plain == math.floor(plain) else REFUSED
+    if plain is REFUSED or plain != math.floor(plain) or abs(plain) > MOST_WHOLE:
+        return REFUSED
+    return int(plain)
 
 
 def _number(value: Any) -> Any:

@@ -176,22 +176,24 @@ def test_arrays_stay_arrays():
 @pytest.mark.parametrize(
     ("annotation", "given", "words"),
     [
-        (int, True, "True; it must be a whole number"),
-        (int, math.inf, "inf; it must be a whole number"),
-        (int, "3", "'3'; it must be a whole number"),
-        (int | None, 1.5, "1.5; it must be a whole number or None"),
-        (float, False, "False; it must be a finite number"),
-        (float, math.nan, "nan; it must be a finite number"),
-        (float, 10**400, f"{10**400}; it must be a finite number"),
-        (int | float, "a", "'a'; it must be a finite number"),
+        (int, True, "True; it must be a whole number (at most 2**30)"),
+        (int, math.inf, "inf; it must be a whole number (at most 2**30)"),
+        (int, "3", "'3'; it must be a whole number (at most 2**30)"),
+        (int | None, 1.5, "1.5; it must be a whole number (at most 2**30) or None"),
+        (float, False, "False; it must be a finite number (at most 3e38)"),
+        (float, math.nan, "nan; it must be a finite number (at most 3e38)"),
+        (float, 10**400, f"{10**400}; it must be a finite number (at most 3e38)"),
+        (int | float, "a", "'a'; it must be a finite number (at most 3e38)"),
+        (float, 1e39, "1e+39; it must be a finite number (at most 3e38)"),
+        (int, 2**31, "2147483648; it must be a whole number (at most 2**30)"),
         (bool, 1, "1; it must be true or false"),
         (bool | None, "no", "'no'; it must be true, false or None"),
         (str, 3, '3; it must be text such as "abc"'),
         (None, 3, "3; it must be None"),
         (Literal[1, 2], True, "True; it must be 1 or 2"),
         (Literal["a", "b", "c"], [], "[]; it must be 'a', 'b' or 'c'"),
-        (tuple[int, bool], [1], "[1]; it must be a list: [a whole number, true or false]"),
-        (tuple[int, ...], [1, "a"], "[1, 'a']; it must be a list: [a whole number, ...]"),
+        (tuple[int, bool], [1], "[1]; it must be a list: [a whole number (at most 2**30), true or false]"),
+        (tuple[int, ...], [1, "a"], "[1, 'a']; it must be a list: [a whole number (at most 2**30), ...]"),
         (Sequence[str], "abc", "'abc'; it must be a list: [text such as \"abc\", ...]"),
         (list, 3, "3; it must be a list: [anything, ...]"),
         (Path, 3, "3; it must be a path"),
@@ -235,6 +237,8 @@ def own(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("own")
 def test_worlds_of_users_are_checked_by_their_annotations():
     assert make("late_worlds:build?height=5&loose=3&name=mine").spec.name == "mine"
-    with pytest.raises(QohortError, match=r"late_worlds:build: height is 'high'; it must be a finite number\."):
+    with pytest.raises(
+        QohortError, match=r"late_worlds:build: height is 'high'; it must be a finite number \(at most 3e38\)\."
+    ):
         make("late_worlds:build?height=high")
     make("late_worlds:unknown?height=3")

@@ -19,7 +19,7 @@ DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
 """The middle and the width of each domain."""
 FINE = 1_000
 """So many uses are tried for the best one."""
-CURVE = 160
+CURVE, MARKS = 240, 11
 TINY = 1e-9
 
 
@@ -106,7 +106,10 @@ class GaussianSqueeze(AbstractEnv):
     def step(self, key: PRNGKeyArray, state: Squeeze, actions: Int[Array, " N"]) -> tuple[Squeeze, Outcome]:
         use = self._use(state.worth, actions)
         reward = self.reward(use)
-        within = jnp.linspace(0.0, 1.0, FINE) * self._use(state.worth, jnp.full_like(actions, self.spec.n_actions - 1))
+        most = self._use(state.worth, jnp.full_like(actions, self.spec.n_actions - 1))
+        # The middles too: a narrow peak may lie between two points; and the use itself, so that a share is at most 1.
+        peaks = jnp.clip(self.domains[:, 0], 0.0, most)
+        within = jnp.concatenate([jnp.linspace(0.0, 1.0, FINE) * most, peaks, use[None]])
         return Squeeze(state.worth, actions.astype(jnp.int32), jnp.array(True)), Outcome(
             reward=reward[None],
             terminated=jnp.array(True),
@@ -139,22 +142,22 @@ class GaussianSqueeze(AbstractEnv):
 
     def _curve(self, snapshot: Squeeze) -> tuple[Lines, Lines, Lines, Circles, Labels]:
         """With a mark at the use that the team made of the resource."""
-        reach = 0.55 * self.spread * (self.spec.n_actions - 1)
+        reach = self.spread * (self.spec.n_actions - 1)
         uses = jnp.linspace(0.0, reach, CURVE)
         heights = self.reward(uses)
-        high = jnp.maximum(heights.max(), TINY)
-        points = jnp.stack([uses / reach * 10, heights / high * 3 + 4], axis=1)
         use = self._use(snapshot.worth, snapshot.effort)
-        x, y = jnp.minimum(use / reach, 1.0) * 10, self.reward(use) / high * 3 + 4
+        high = jnp.maximum(jnp.maximum(heights.max(), self.reward(use)), TINY)
+        points = jnp.stack([uses / reach * 10, heights / high * 3 + 4], axis=1)
+        x, y = use / reach * 10, self.reward(use) / high * 3 + 4
         top, foot = jnp.stack([x, y])[None], jnp.stack([x, jnp.full((), 4.0)])[None]
-        marks = np.arange(int(reach) + 1)
+        marks = np.linspace(0.0, reach, MARKS)
         below = np.stack([marks / reach * 10, np.full(len(marks), 3.78)], axis=1)
         return (
             Lines(np.array([[0.0, 4.0]]), np.array([[10.0, 4.0]]), tone=Tone.MUTED),
             Lines(points[:-1], points[1:], tone=Tone.OURS, weight=2.5),
             Lines(top, foot, dashed=True, visible=snapshot.played),
             Circles(top, 0.13, fill=Tone.ACCENT, visible=snapshot.played),
-            Labels(below, tuple(map(str, marks)), size=0.28),
+            Labels(below, tuple(f"{mark:g}" for mark in marks), size=0.28),
         )
 
     def _efforts(self, snapshot: Squeeze) -> tuple[Rectangles, Rectangles, Labels]:

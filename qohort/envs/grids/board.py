@@ -89,9 +89,16 @@ class Board:
         return jnp.asarray(self.inner, jnp.int32)[jax.lax.top_k(luck, n)[1]]
 
 
-def side(agents: int, density: float) -> int:
-    """The size of a board with so many agents for each cell, as near as can be."""
-    return max(2, round(math.sqrt(agents / density)))
+def side(world: str, agents: int, *, size: int | None, density: float | None) -> int:
+    """The size of a board: as given, or with so many agents for each cell as near as can be."""
+    if size is not None and density is not None:
+        raise QohortError(
+            f"{world}: `size` is {size} and `density` {density:g}, but the size of the board is given by one of them."
+        )
+    density = DENSITY if density is None else density
+    if not 0 < density <= 1:
+        raise QohortError(f"{world}: `density` is {density:g}, but a cell holds more than 0 agents and at most 1.")
+    return max(2, round(math.sqrt(agents / density))) if size is None else size
 
 
 def demand(world: str, **least: tuple[int | float | None, int]) -> None:

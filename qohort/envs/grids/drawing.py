@@ -7,6 +7,9 @@ from jaxtyping import Array, Float, Int
 from qohort.envs.grids.board import Board
 from qohort.scene import Lines, Rectangles, Tone
 
+COUNTED = 1_000
+"""So many texts are written into a page at the most."""
+
 
 def middles(board: Board, places: Int[Array, " n"]) -> Float[Array, "n 2"]:
     """The middles of cells; the board is a square from (0, 0) to (size, size)."""
@@ -31,3 +34,17 @@ def bounds(board: Board) -> tuple[float, float, float, float]:
     """The board with room for a line of text above it."""
     margin = 0.03 * board.size
     return (-margin, -margin, board.size + margin, board.size + 3 * margin)
+
+
+def counts(before: str, most: int) -> tuple[str, ...]:
+    """Texts that end with 0, 1, 2 and so on, for labels that count; beyond `COUNTED` there is only one."""
+    if most <= COUNTED:
+        return tuple(f"{before}{k}" for k in range(most + 1))
+    return (*(f"{before}{k}" for k in range(COUNTED)), f"{before}{COUNTED} or more")
+
+
+def side_by_side(places: Int[Array, " n"]) -> Float[Array, "n 2"]:
+    """How far to move marks that share a cell, so that all of them are seen: the others stay in the middle."""
+    same = places[:, None] == places[None, :]
+    rank, shared = jnp.tril(same, k=-1).sum(axis=1), same.sum(axis=1) > 1
+    return jnp.where(shared, 0.28 * rank - 0.14, 0.0)[:, None] * jnp.ones((1, 2))

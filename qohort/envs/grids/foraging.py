@@ -1,5 +1,7 @@
 """Level-based foraging: food is loaded by those beside it, if their levels are enough together."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,13 +11,15 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.envs.base import AbstractEnv
 from qohort.envs.grids import board as boards
 from qohort.envs.grids.board import Board
-from qohort.envs.grids.drawing import bounds, ground, middles
+from qohort.envs.grids.drawing import bounds, counts, ground, middles, side_by_side
 from qohort.errors import QohortError
 from qohort.scene import Circles, Labels, Rectangles, Scene, Tone
 from qohort.spec import EnvSpec, Observation, Outcome
 
 ACTIONS = ("none", "north", "south", "west", "east", "load")
 NONE, LOAD = 0, 5
+BESIDE = 4
+"""So many players can be beside food."""
 TOGETHER = 3
 """Food has at most the sum of the so many lowest levels of players."""
 NOTHING = (-1.0, -1.0, 0.0)
@@ -112,7 +116,17 @@ class Foraging(AbstractEnv):
                 "penalty": (penalty, 0),
             },
         )
-        boards.demand_room(world, size, players + 1, f"{players} players and some food")
+        if (size - 2) ** 2 <= players:
+            raise QohortError(
+                f"{world}: `size` {size} leaves {(size - 2) ** 2} cells off the edge, where food grows, and {players} "
+                f"players may stand on them all; take at least {math.isqrt(players) + 3}."
+            )
+        strongest = max_player_level * min(BESIDE, players)
+        if coop and max_food_level is not None and max_food_level > strongest:
+            raise QohortError(
+                f"{world}: `max_food_level` is {max_food_level}, the level of all food where `coop` is true, but "
+                f"{min(BESIDE, players)} players of at most level {max_player_level} can lift {strongest} together."
+            )
         if reward not in ("team", "individual"):
             raise QohortError(f'{world}: `reward` is {reward!r}, but it must be "team" or "individual".')
         self.board = Board(size)
@@ -161,7 +175,8 @@ class Foraging(AbstractEnv):
         strength = jnp.zeros(board.cells, jnp.int32).at[players].add(jnp.where(loading, state.levels, 0))
         together = strength[state.foods[:, None] + board.around[None, :]].sum(1)
         eaten = (state.food_levels > 0) & (together >= state.food_levels)
-        gained = jnp.where(eaten, state.food_levels / jnp.maximum(together * state.grown, 1), 0.0)
+        parts = together.astype(jnp.float32) * state.grown  # as whole numbers great levels overflow
+        gained = jnp.where(eaten, state.food_levels / jnp.maximum(parts, 1.0), 0.0)
         near = players[:, None] + board.around[None, :]
         of_food = jnp.zeros(board.cells).at[state.foods].set(gained)[near].sum(1)
         tried_in_vain = loading & (of_food == 0)
@@ -213,6 +228,7 @@ class Foraging(AbstractEnv):
         """The board; numbers are levels."""
         board, n_agents = self.board, self.spec.n_agents
         players, foods = middles(board, snapshot.players), middles(board, snapshot.foods)
+        players = players + side_by_side(snapshot.players)
         growing = snapshot.food_levels > 0
         most = self._most_food
         bar = jnp.array([[-0.34, -0.45]]), jnp.array([[0.34, -0.27]])
@@ -233,12 +249,12 @@ class Foraging(AbstractEnv):
             sides=np.repeat([3, 0], [self.foods, n_agents]),
             visible=jnp.concatenate([growing, jnp.ones(n_agents, bool)]),
         )
-        texts = tuple(str(level) for level in range(max(most, self.max_player_level) + 1))
+        texts = counts("", max(most, self.max_player_level))
         levels = Labels(
             jnp.concatenate([foods, players]) + jnp.array([[0.0, -0.02]]),
             texts,
             size=0.36,
-            which=jnp.concatenate([snapshot.food_levels, snapshot.levels]),
+            which=jnp.minimum(jnp.concatenate([snapshot.food_levels, snapshot.levels]), len(texts) - 1),
             tone=Tone.PAPER,
             visible=jnp.concatenate([growing, jnp.ones(n_agents, bool)]),
         )

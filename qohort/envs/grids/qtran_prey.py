@@ -9,9 +9,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from qohort.envs.base import AbstractEnv
 from qohort.envs.grids import board as boards
 from qohort.envs.grids.board import Board
-from qohort.envs.grids.drawing import bounds, ground, middles
+from qohort.envs.grids.drawing import bounds, counts, ground, middles
 from qohort.envs.grids.turns import ALWAYS, NEVER, in_turn
-from qohort.errors import QohortError
 from qohort.scene import Circles, Labels, Lines, Scene, Tone
 from qohort.spec import EnvSpec, Observation, Outcome
 
@@ -65,7 +64,7 @@ class QtranPrey(AbstractEnv):
         predators: int = 2,
         prey: int | None = None,
         size: int | None = None,
-        density: float = boards.DENSITY,
+        density: float | None = None,
         punishment: float = 0.5,
         vision: int | None = None,
         respawn: bool = True,
@@ -78,7 +77,7 @@ class QtranPrey(AbstractEnv):
             predators: the number of agents.
             prey: how many there are; default: half as many as predators.
             size: rows and columns of the board; default: what `density` gives.
-            density: predators for each cell, for boards whose size is not given.
+            density: predators for each cell, where the size is not given; default: 0.08.
             punishment: what a lone predator beside prey costs, P in the paper: 0.5, 1 or 1.5.
             vision: how many cells away a predator sees, in rows and columns; default: everywhere.
             respawn: whether captured prey comes back in a random free cell.
@@ -91,13 +90,10 @@ class QtranPrey(AbstractEnv):
             **{"predators": (predators, NEEDED), "prey": (prey, 1), "size": (size, 2), "punishment": (punishment, 0)},
             **{"vision": (vision, 1), "limit": (limit, 1)},
         )
-        if not 0 < density <= 1:
-            raise QohortError(f"{world}: `density` is {density:g}, but a cell holds more than 0 predators, at most 1.")
         self.prey = predators // 2 if prey is None else prey
-        size = boards.side(predators, density) if size is None else size
-        boards.demand_room(
-            world, size, predators + 2 * self.prey, f"{predators} predators, {self.prey} prey, and as many to come back"
-        )
+        size = boards.side(world, predators, size=size, density=density)
+        back, room = (", and as many to come back", 2 * self.prey) if respawn else ("", self.prey)
+        boards.demand_room(world, size, predators + room, f"{predators} predators, {self.prey} prey{back}")
         self.board = Board(size, rim=vision or 1)
         self.vision, self.respawn, self.punishment = vision, respawn, jnp.float32(punishment)
         hunters, hunted = boards.numbered("predator", predators), boards.numbered("prey", self.prey)
@@ -204,17 +200,19 @@ class QtranPrey(AbstractEnv):
             visible=jnp.concatenate([jnp.ones(n_agents, bool), snapshot.free]),
         )
         texts = tuple(str(i + 1) for i in range(n_agents)) if n_agents <= NUMBERED else ("",) * n_agents
+        captures = counts("captures: ", self.spec.limit * self.prey)
         counted = Labels(
             np.array([[0.0, board.size * 1.04]]),
-            tuple(f"captures: {k}" for k in range(self.spec.limit * self.prey + 1)),
+            captures,
             size=0.036 * board.size,
-            which=snapshot.captures,
+            which=jnp.minimum(snapshot.captures, len(captures) - 1),
             anchor="left",
         )
         return Scene(
             layers=(*ground(board), reach, who, Labels(predators, texts, size=0.44, tone=Tone.PAPER), counted),
             bounds=bounds(board),
-            note="Circles: predators; squares: prey. Two lines to the same prey are a capture, one alone costs.",
+            note="Circles: predators; squares: prey. A line: it is beside prey, and pays if alone. Captured prey has "
+            "left.",
             agents=predators,
         )
 

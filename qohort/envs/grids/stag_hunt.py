@@ -71,7 +71,7 @@ class StagHunt(AbstractEnv):
         hunters: int = 8,
         stags: int | None = None,
         size: int | None = None,
-        density: float = boards.DENSITY,
+        density: float | None = None,
         punishment: float = 2.0,
         prize: float = 10.0,
         sight: int = 2,
@@ -85,7 +85,7 @@ class StagHunt(AbstractEnv):
             hunters: the number of agents.
             stags: how many there are to catch; default: as many as hunters.
             size: rows and columns of the board; default: what `density` gives.
-            density: hunters for each cell, for boards whose size is not given.
+            density: hunters for each cell, where the size is not given; default: 0.08.
             punishment: what a lone catch costs; the papers take 0, 0.5, 1, 1.5 and 2.
             prize: what a stag brings.
             sight: how many cells away a hunter sees, in rows and columns.
@@ -101,10 +101,8 @@ class StagHunt(AbstractEnv):
         )
         if not 0 <= rest <= 1:
             raise QohortError(f"{world}: `rest` is {rest:g}, but a chance is between 0 and 1.")
-        if not 0 < density <= 1:
-            raise QohortError(f"{world}: `density` is {density:g}, but a cell holds more than 0 hunters and at most 1.")
         self.stags = hunters if stags is None else stags
-        size = boards.side(hunters, density) if size is None else size
+        size = boards.side(world, hunters, size=size, density=density)
         boards.demand_room(world, size, hunters + self.stags, f"{hunters} hunters and {self.stags} stags")
         self.board = Board(size, rim=sight)
         self.sight = sight

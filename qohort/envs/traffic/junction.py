@@ -23,7 +23,8 @@ OFF_ROAD = -1
 Difficulty = Literal["easy", "medium", "hard"]
 
 DEFAULTS: dict[Difficulty, dict[str, float]] = {
-    # Sukhbaatar et al. 2016, and the commands of the IC3Net repository, which agree but for the hard one's 60 steps
+    # Sukhbaatar et al. 2016, and the commands of the IC3Net repository. Where they differ: 60 steps of the hard one in
+    # the paper, and a medium rate of 0.02 in one command, below the 0.05 that it begins with: taken for a slip.
     "easy": {"size": 7, "cars": 5, "limit": 20, "add_rate": 0.3},
     "medium": {"size": 14, "cars": 10, "limit": 40, "add_rate": 0.2},
     "hard": {"size": 18, "cars": 20, "limit": 80, "add_rate": 0.05},

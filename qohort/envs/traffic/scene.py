@@ -36,11 +36,17 @@ def draw(
     centre = middle + shift
     side = way[:, ::-1] * jnp.array([[1.0, -1.0]])
     bumper = centre + 0.4 * way
+    drove = driving & ~state.braked & (state.waited > 0)  # who has just arrived has not
     return Scene(
         layers=(
             *_ground(np.array(lanes), size),
             Circles(middle, 0.62, fill=Tone.NONE, outline=Tone.THEIRS, visible=driving & crashed),
-            Lines(bumper - 0.2 * side, bumper + 0.2 * side, weight=3.0, visible=driving & ~state.braked),
+            Lines(
+                bumper - 0.2 * side,
+                bumper + 0.2 * side,
+                weight=3.0,
+                visible=drove,
+            ),
             Lines(
                 centre - 0.4 * way - 0.25 * side,
                 centre - 0.4 * way + 0.25 * side,

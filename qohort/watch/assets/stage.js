@@ -99,7 +99,8 @@ export class Stage {
           isAlive(this.episode, agent, moment) && paintShare(this.context, marks[agent], share, look.value),
       );
     this.paintReach(marks[this.chosen.value], moment);
-    paintFocus(this.context, marks[this.chosen.value], look.value);
+    if (isAlive(this.episode, this.chosen.value, moment))
+      paintFocus(this.context, marks[this.chosen.value], look.value);
   }
 
   /** How far the agent that is looked at can reach. */

@@ -69,6 +69,12 @@ def test_worth_is_drawn_from_0_to_the_spread():
         assert 0.98 * spread < worth.max() <= spread
 
 
+def test_each_agent_has_a_worth_of_its_own():
+    worth = np.asarray(jax.vmap(ONE.reset)(jax.random.split(KEY, 400)).worth)
+    between = np.corrcoef(worth.T)[~np.eye(10, dtype=bool)]
+    assert np.abs(between).max() < 0.25  # five deviations
+
+
 def test_what_is_seen():
     state = squeeze(*np.arange(10) / 5)
     seen = ONE.observe(state)
@@ -92,7 +98,29 @@ def test_the_picture_marks_the_use_once_it_is_made():
     mark = ONE.scene(played).layers[3]
     assert isinstance(mark, Circles)
     assert mark.visible.all()
-    np.testing.assert_allclose(mark.centre[0, 0], 10 * 8 / 11, rtol=1e-5)
+    np.testing.assert_allclose(mark.centre[0, 0], 10 * 8 / 20, rtol=1e-5)
+
+
+def test_the_picture_has_room_for_every_use_and_few_numbers():
+    """The mark is at the height of the curve, however narrow its peak is and however far it lies."""
+    for options in ("agents=1&domains=[[15, 1]]", "spread=0.05", "spread=1e6", "domains=[[8, 0.001]]"):
+        env = make(f"games/gaussian-squeeze?{options}")
+        n = env.spec.n_agents
+        worth = jnp.full(n, 0.8 * env.spread)
+        scene = env.scene(Squeeze(worth, jnp.full(n, 10, jnp.int32), jnp.array(True)))
+        left, bottom, right, top = scene.bounds
+        x, y = np.asarray(scene.layers[3].centre[0])
+        assert left <= x <= right
+        assert bottom <= y <= top
+        assert 2 < len(scene.layers[4].texts) < 20
+
+
+def test_a_share_is_of_the_best_however_narrow_the_peak():
+    for width in (0.05, 0.01, 0.001):
+        env = make(f"games/gaussian-squeeze?domains=[[8, {width}]]")
+        _, outcome = step(env, EVEN, jnp.full(10, 8))
+        np.testing.assert_allclose(outcome.metrics["share"], 1.0, atol=1e-4)
+        np.testing.assert_allclose(step(env, EVEN, jnp.full(10, 9))[1].metrics["share"], 0.0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from qohort.envs import make
 from qohort.envs.grids import Foraging
 from qohort.envs.grids.foraging import LOAD, NONE, Forage
 from qohort.errors import QohortError
+from qohort.scene import Labels
 from tests.envs.grids.pictures import at, places
 
 NORTH, SOUTH, WEST, EAST = range(1, 5)
@@ -188,6 +189,46 @@ def test_food_grows_off_the_edge_apart_and_with_fitting_levels():
     assert (np.asarray(states.food_levels).max(1) < most).any()
 
 
+def test_every_episode_begins_elsewhere():
+    env = Foraging(size=5, players=2, foods=1)
+    states = resets(env)
+    assert set(np.unique(states.players)) == set(env.board.inner)
+    assert len(np.unique(states.foods)) == 9
+
+
+def test_levels_are_drawn_up_to_those_that_are_asked_for():
+    states = resets(Foraging(size=8, max_player_level=4, max_food_level=3))
+    assert set(np.unique(states.levels)) == {1, 2, 3, 4}
+    assert set(np.unique(states.food_levels)) == {1, 2, 3}
+
+
+def test_great_levels_are_shared_as_small_ones_are():
+    env = Foraging(size=6, players=3, foods=2, reward="individual", max_player_level=20_000)
+    state = forage(MEAL, levels=(20_000, 20_000, 1), foods=(40_000, 40_000), env=env)
+    _, outcome = play(state, LOAD, LOAD, NONE, env=env)
+    np.testing.assert_allclose(outcome.reward, [0.25, 0.25, 0.0], rtol=1e-6)
+
+
+def test_the_picture_shows_levels_strength_and_everybody():
+    """Two share a cell beside food a; of the strength that it needs half is there."""
+    state = forage(MEAL, levels=(1, 1, 2), foods=(4, 2))
+    together = eqx.tree_at(lambda s: s.players, state, state.players.at[1].set(state.players[0]))
+    *_, marks, levels, enough, counted = THREE.scene(together).layers
+    assert isinstance(levels, Labels)
+    assert [levels.texts[int(which)] for which in levels.which] == ["4", "2", "1", "1", "2"]
+    np.testing.assert_allclose(enough.full, [0.5, 1.0])
+    assert not np.allclose(marks.centre[2], marks.centre[3])
+    np.testing.assert_allclose(
+        (marks.centre[2] + marks.centre[3]) / 2, THREE.scene(state).layers[2].centre[2], rtol=1e-6
+    )
+    assert counted.texts[int(counted.which[0])] == "food left: 2"
+
+
+def test_pages_do_not_grow_with_levels():
+    scene = Foraging(max_food_level=10**6, max_player_level=10**6).scene(Foraging().reset(KEY))
+    assert max(len(layer.texts) for layer in scene.layers if isinstance(layer, Labels)) <= 1001
+
+
 def test_all_food_of_a_cooperative_game_has_the_greatest_level():
     states = resets(make("foraging/8x8-2p-2f-coop"))
     np.testing.assert_array_equal(states.food_levels, np.repeat(np.asarray(states.levels).sum(1)[:, None], 2, axis=1))
@@ -237,7 +278,9 @@ def test_names_tell_the_sizes(name):
     ("option", "words"),
     [
         ({"size": 2}, "2x2-2p-2f: `size` is 2, but it must be at least 3"),
-        ({"size": 3, "players": 9}, "3x3-9p-2f: 10 cells are needed for 9 players and some food"),
+        ({"size": 3}, "3x3-2p-2f: `size` 3 leaves 1 cells off the edge, .* 2 players may stand .* take at least 4"),
+        ({"size": 5, "players": 9}, "5x5-9p-2f: `size` 5 leaves 9 cells .* take at least 6"),
+        ({"coop": True, "max_food_level": 7}, "8x8-2p-2f-coop: `max_food_level` is 7, .* at most level 2 can lift 4"),
         ({"players": 0}, "8x8-0p-2f: `players` is 0"),
         ({"foods": 0}, "8x8-2p-0f: `foods` is 0"),
         ({"sight": 0}, "8x8-2p-2f-0s: `sight` is 0"),

@@ -11,6 +11,7 @@ from qohort.envs.check import check_form
 from qohort.envs.grids import QtranPrey
 from qohort.envs.grids.qtran_prey import STAY, Chase
 from qohort.errors import QohortError
+from qohort.scene import Labels, Lines
 from tests.envs.grids.pictures import at, places
 
 UP, LEFT, _, RIGHT, DOWN = range(5)
@@ -150,6 +151,33 @@ def test_the_boards_of_the_paper():
     assert sizes == [(5, 1), (7, 2)]
 
 
+def test_every_episode_begins_elsewhere():
+    states = jax.vmap(THREE.reset)(jax.random.split(KEY, 200))
+    for places_ in (states.predators, states.prey):
+        assert set(np.unique(places_)) == set(THREE.board.inner)
+
+
+def test_prey_that_does_not_come_back_needs_no_room_for_it():
+    env = QtranPrey(predators=2, prey=2, size=2, respawn=False)
+    assert env.spec.metrics[0] == "won"
+
+
+def test_the_picture_shows_who_is_beside_prey():
+    reach = THREE.scene(chase(BOXED)).layers[2]
+    assert isinstance(reach, Lines)
+    assert np.asarray(reach.visible).sum() == 3  # predators 1 and 2 beside prey a, predator 3 beside b
+    numbers = THREE.scene(chase(BOXED)).layers[-2]
+    assert isinstance(numbers, Labels)
+    assert numbers.texts == ("1", "2", "3")
+
+
+def test_pages_do_not_grow_with_the_captures_that_there_may_be():
+    env = QtranPrey(predators=2, limit=10**6)
+    counted = env.scene(env.reset(KEY)).layers[-1]
+    assert isinstance(counted, Labels)
+    assert counted.texts[-1] == "captures: 1000 or more"
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [
@@ -157,7 +185,10 @@ def test_the_boards_of_the_paper():
         ({"prey": 0}, "`prey` is 0"),
         ({"size": 1}, "`size` is 1"),
         ({"prey": 2, "size": 2}, "6 cells are needed for 2 predators, 2 prey, and as many to come back"),
+        ({"prey": 2, "size": 1, "respawn": False}, "`size` is 1"),
+        ({"prey": 3, "size": 2, "respawn": False}, "5 cells are needed for 2 predators, 3 prey,"),
         ({"density": 2.0}, "`density` is 2"),
+        ({"size": 7, "density": 0.5}, "`size` is 7 and `density` 0.5, but the size of the board is given by one"),
         ({"punishment": -0.5}, "`punishment` is -0.5, but it must be at least 0"),
         ({"vision": 0}, "`vision` is 0"),
         ({"limit": 0}, "`limit` is 0"),

@@ -129,6 +129,21 @@ def test_resting_stags_stay():
     assert (reached.stags == state.stags[None]).all()
 
 
+def test_stags_rest_as_often_as_is_asked():
+    """Stag b may go to two cells; 64 keys with a rest of 0.5 leave it where it is some 32 times, 16 ± 4 without one."""
+    env = StagHunt(hunters=4, stags=2, size=4, sight=1, limit=3, rest=0.5)
+    state = hunt(PAIR)
+    reached, _ = steps(env, state, jnp.full(4, STAY))
+    stayed = int((reached.stags[:, 1] == state.stags[1]).sum())
+    assert 20 <= stayed <= 44
+
+
+def test_a_stag_brings_its_prize():
+    env = StagHunt(hunters=4, stags=2, size=4, sight=1, limit=3, prize=3.0)
+    _, outcome = play(hunt(PAIR), CATCH, CATCH, STAY, STAY, env=env)
+    np.testing.assert_allclose(outcome.reward, [3.0])
+
+
 def test_one_of_two_gets_a_cell_and_nobody_enters_a_taken_one():
     state = hunt("""
     1 . 2 b

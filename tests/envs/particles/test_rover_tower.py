@@ -55,6 +55,12 @@ def test_near_is_a_squared_distance_below_1_5_sums_of_radii(square, reward):
     np.testing.assert_allclose(outcome.reward[0], reward, rtol=1e-5)
 
 
+def test_the_bonus_and_how_near_it_begins_can_be_chosen():
+    env = RoverTower(pairs=2, landmarks=2, symbols=3, bonus=2.0, near=1.1)
+    _, outcome = step(env, moment(), [STAY, STAY, A, A])
+    np.testing.assert_allclose(outcome.reward, [1.91, 1, 1, 1.91], rtol=1e-6)  # at 0.09 and at 1
+
+
 def test_all_rovers_near_their_landmarks_have_won():
     state = eqx.tree_at(lambda s: s.position, moment(), jnp.array([[0.3, 0.1], [0.5, 0.9]]))
     _, outcome = step(TWO, state, [STAY, STAY, A, A])
@@ -135,7 +141,10 @@ def test_as_the_published_environment_has_it(which):
     np.testing.assert_allclose(after.position, then["position"], atol=1e-5)
     np.testing.assert_allclose(after.velocity, then["velocity"], atol=1e-5)
     np.testing.assert_allclose(outcome.reward, then["reward"], atol=1e-5)
-    assert observe(env, after).obs[:4, 8:13].argmax(axis=1).tolist() == then["heard"]
+    seen = observe(env, after).obs
+    assert seen[:4, 8:13].argmax(axis=1).tolist() == then["heard"]
+    partner = np.argsort(now["tower"])  # of each tower, a rover
+    np.testing.assert_allclose(seen[4:, -4:-2], np.asarray(then["position"])[partner], atol=1e-5)
 
 
 def test_the_published_sizes():

@@ -58,6 +58,10 @@ def test_a_treasure_is_taken_and_comes_back_as_another():
     assert back.there.tolist() == [True, True]
     assert (np.abs(back.lying) <= 0.95).all()
     assert back.lying[1].tolist() == state.lying[1].tolist()
+    again = jax.vmap(lambda key: TWO.step(key, state, jnp.zeros(4, jnp.int32))[0])(jax.random.split(KEY, 200))
+    assert set(np.unique(again.kind[:, 0])) == {0, 1}
+    assert np.ptp(again.lying[:, 0], axis=0).min() > 1.5  # of 1.9 in each direction
+    assert (again.kind[:, 1] == state.kind[1]).all()
 
 
 def test_a_treasure_is_handed_over_to_the_bank_of_its_kind():

@@ -12,7 +12,7 @@ import pytest
 from qohort.envs import check_env, make
 from qohort.envs.traffic import TrafficJunction, TrafficState
 from qohort.errors import QohortError
-from qohort.scene import Circles, Labels
+from qohort.scene import Circles, Labels, Lines
 
 WAIT, GAS, BRAKE = range(3)
 KEY = jax.random.key(0)
@@ -97,6 +97,11 @@ def test_arrivals_have_the_rate_and_routes_that_are_asked_for():
     drawn = np.bincount(routes[routes >= 0], minlength=12)
     # 12 routes of 4 entries; 4000 draws with the chance 1/12 each have a deviation of 17.5
     np.testing.assert_allclose(drawn, 4000 / 12, atol=80)
+    # Entries draw for themselves: of cars at two entries a third takes the routes of equal rank.
+    ranks = [[sorted(r % 3 for r in row[row // 3 == entry]) for entry in (0, 1)] for row in routes]
+    both = [first == second for first, second in ranks if first and second]
+    np.testing.assert_allclose(np.mean(both), 1 / 3, atol=0.12)
+    assert len(both) > 150
     # Which car takes a place is drawn too: a tenth of all arrivals each.
     np.testing.assert_allclose((routes >= 0).sum(axis=0), 400, atol=90)
 
@@ -222,6 +227,16 @@ def test_what_holds_in_any_traffic(name):
     assert outcome.metrics["arrived"][-1] == arrived > 0
     assert outcome.metrics["won"][-1] == 0
     assert outcome.truncated.tolist() == [False] * 39 + [True]
+
+
+def test_who_has_just_arrived_has_not_driven():
+    arrived = step(BUSY, traffic(None, None, None), [WAIT, WAIT, WAIT])[0]
+    assert (arrived.route >= 0).sum() == 2
+    driving = step(QUIET, traffic((0, 2), (1, 3), None), [GAS, BRAKE, WAIT])[0]
+    strokes = [
+        [layer for layer in QUIET.scene(state).layers if isinstance(layer, Lines)][-2] for state in (arrived, driving)
+    ]
+    assert [int(np.asarray(drove.visible).sum()) for drove in strokes] == [0, 1]
 
 
 def test_a_collision_shows():
