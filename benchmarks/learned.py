@@ -110,7 +110,9 @@ def together(flags: Flags) -> dict[Cell, Learned]:
     """The runs, and what the reports know beyond them."""
     cells = kept(flags.results / folder for folder in flags.runs)
     for cell, told in reported(flags.results):
-        learned = cells.setdefault(cell, Learned(minutes=told.minutes))
+        learned = cells.setdefault(cell, Learned())
+        if told.won.keys() - learned.won.keys():
+            learned.minutes += told.minutes
         learned.won = told.won | learned.won
     return cells
 
