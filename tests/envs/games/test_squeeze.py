@@ -1,5 +1,7 @@
 """The Gaussian squeezes by hand."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -105,9 +107,10 @@ def test_the_picture_has_room_for_every_use_and_few_numbers():
     """The mark is at the height of the curve, however narrow its peak is and however far it lies."""
     for options in ("agents=1&domains=[[15, 1]]", "spread=0.05", "spread=1e6", "domains=[[8, 0.001]]"):
         env = make(f"games/gaussian-squeeze?{options}")
+        assert isinstance(env, GaussianSqueeze)
         n = env.spec.n_agents
         worth = jnp.full(n, 0.8 * env.spread)
-        scene = env.scene(Squeeze(worth, jnp.full(n, 10, jnp.int32), jnp.array(True)))
+        scene: Any = env.scene(Squeeze(worth, jnp.full(n, 10, jnp.int32), jnp.array(True)))
         left, bottom, right, top = scene.bounds
         x, y = np.asarray(scene.layers[3].centre[0])
         assert left <= x <= right

@@ -1,5 +1,7 @@
 """Level-based foraging by hand."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -213,14 +215,13 @@ def test_the_picture_shows_levels_strength_and_everybody():
     """Two share a cell beside food a; of the strength that it needs half is there."""
     state = forage(MEAL, levels=(1, 1, 2), foods=(4, 2))
     together = eqx.tree_at(lambda s: s.players, state, state.players.at[1].set(state.players[0]))
-    *_, marks, levels, enough, counted = THREE.scene(together).layers
-    assert isinstance(levels, Labels)
+    layers: Any = THREE.scene(together).layers
+    *_, marks, levels, enough, counted = layers
     assert [levels.texts[int(which)] for which in levels.which] == ["4", "2", "1", "1", "2"]
     np.testing.assert_allclose(enough.full, [0.5, 1.0])
     assert not np.allclose(marks.centre[2], marks.centre[3])
-    np.testing.assert_allclose(
-        (marks.centre[2] + marks.centre[3]) / 2, THREE.scene(state).layers[2].centre[2], rtol=1e-6
-    )
+    alone: Any = THREE.scene(state).layers[2]
+    np.testing.assert_allclose((marks.centre[2] + marks.centre[3]) / 2, alone.centre[2], rtol=1e-6)
     assert counted.texts[int(counted.which[0])] == "food left: 2"
 
 
