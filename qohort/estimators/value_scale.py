@@ -47,17 +47,17 @@ def observed(moments: ValueScale, values: Float[Array, "*rows"], counted: Bool[A
 def centre_and_scale(moments: ValueScale) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean and standard deviation, freed of the zeros that the moments began with."""
     weight = jnp.maximum(moments.weight, LEAST_WEIGHT)
-    mean = moments.mean / weight
-    return mean, jnp.sqrt(jnp.maximum(moments.square / weight - mean**2, LEAST_VARIANCE))
+    centre = moments.mean / weight
+    return centre, jnp.sqrt(jnp.maximum(moments.square / weight - centre**2, LEAST_VARIANCE))
 
 
 def normalised(moments: ValueScale, values: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
     """Values of the reward's scale on the scale that the critic speaks."""
-    mean, scale = centre_and_scale(moments)
-    return (values - mean) / scale
+    centre, scale = centre_and_scale(moments)
+    return (values - centre) / scale
 
 
 def denormalised(moments: ValueScale, values: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
     """What the critic says on the reward's scale."""
-    mean, scale = centre_and_scale(moments)
-    return values * scale + mean
+    centre, scale = centre_and_scale(moments)
+    return values * scale + centre

@@ -3,6 +3,7 @@
 import io
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,7 @@ from qohort.training import disk
 
 def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     """The arrays of a `.th` file."""
-    try:
-        import torch
-    except ImportError as missing:
-        raise QohortError(
-            f"{path}: reading PyTorch files needs torch, which is not installed. "
-            "In the clone, run: pip install -e '.[pymarl]'"
-        ) from missing
+    torch = _torch(path, "reading")
     if not pathlib.Path(path).is_file():
         raise QohortError(f"{path}: there is no such file; name an `agent.th` or `mixer.th` that PyMARL has saved.")
     try:
@@ -36,15 +31,20 @@ def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
 
 def write_th(path: str | pathlib.Path, arrays: Arrays) -> None:
     """Write arrays as a `.th` file that `load_state_dict` takes."""
-    try:
-        import torch
-    except ImportError as missing:
-        raise QohortError(
-            f"{path}: writing PyTorch files needs torch, which is not installed. "
-            "In the clone, run: pip install -e '.[pymarl]'"
-        ) from missing
+    torch = _torch(path, "writing")
     path, whole = pathlib.Path(path), io.BytesIO()
     torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, whole)
     with disk.explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         disk.replace_bytes(path, whole.getvalue())
+
+
+def _torch(path: str | pathlib.Path, doing: str) -> Any:
+    try:
+        import torch
+    except ImportError as missing:
+        raise QohortError(
+            f"{path}: {doing} PyTorch files needs torch, which is not installed. "
+            "In the clone, run: pip install -e '.[pymarl]'"
+        ) from missing
+    return torch

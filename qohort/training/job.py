@@ -7,7 +7,7 @@ from qohort.envs import AbstractEnv
 from qohort.envs.fingerprint import fingerprint
 from qohort.training.run import Run
 from qohort.training.settings import config_to_dict
-from qohort.training.sinks import check_installed
+from qohort.training.sinks import event_files
 
 
 def check(algorithm: AbstractAlgorithm, env: AbstractEnv, run: Run) -> None:
@@ -15,7 +15,7 @@ def check(algorithm: AbstractAlgorithm, env: AbstractEnv, run: Run) -> None:
     algorithm.check(env.spec)
     algorithm.feed.check_chunk(run.chunk)
     if run.tensorboard:
-        check_installed()
+        event_files()
 
 
 def config_of(

@@ -50,10 +50,9 @@ def holder(file: Path) -> str:
     """Who has locked a file; nothing if nobody has, or where that cannot be known."""
     import fcntl
 
-    if is_held(file):
-        return _named(file.read_bytes())
-    if _is_listed_here(file):
-        return ""
+    owner = _owner_here(file)
+    if owner is not None and _LOCKS.is_file():
+        return _named(file.read_bytes()) if _is_listed(file) else ""
     with contextlib.suppress(OSError), file.open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -64,27 +63,35 @@ def holder(file: Path) -> str:
 
 def is_held(file: Path) -> bool:
     """Whether a process of this machine has locked a file. To try it could refuse who takes it just then."""
-    try:
-        owner = json.loads(file.read_bytes())
-        if owner["host"] != socket.gethostname():
-            return False
-        if _is_listed_here(file):
-            held = (line.split() for line in _LOCKS.read_text(encoding="utf-8").splitlines())
-            inode = f":{file.stat().st_ino}"
-            return any("FLOCK" in words and any(word.endswith(inode) for word in words) for words in held)
-        os.kill(int(owner["pid"]), 0)
-    except PermissionError:  # of another user: alive
-        return True
-    except (OSError, ValueError, KeyError, TypeError):
+    owner = _owner_here(file)
+    if owner is None:
         return False
-    return True
+    return _is_listed(file) if _LOCKS.is_file() else _is_alive(owner)
 
 
-def _is_listed_here(file: Path) -> bool:
-    """Whether this machine would list the lock: the process that wrote itself down ran here."""
+def _owner_here(file: Path) -> int | None:
+    """The process that wrote itself down last, if that was on this machine."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return _LOCKS.is_file() and json.loads(file.read_bytes())["host"] == socket.gethostname()
+        owner = json.loads(file.read_bytes())
+        return int(owner["pid"]) if owner["host"] == socket.gethostname() else None
+    return None
+
+
+def _is_listed(file: Path) -> bool:
+    """Whether Linux lists a lock of the file."""
+    with contextlib.suppress(OSError):
+        held = (line.split() for line in _LOCKS.read_text(encoding="utf-8").splitlines())
+        inode = f":{file.stat().st_ino}"
+        return any("FLOCK" in words and any(word.endswith(inode) for word in words) for words in held)
     return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM  # of another user
+    return True
 
 
 def _named(content: bytes) -> str:

@@ -58,15 +58,17 @@ class Optional:
         self._sinks.clear()
 
 
-def check_installed() -> None:
-    """Refuse to write files for TensorBoard without the package that does it."""
+def event_files() -> tuple[Any, Any, Any]:
+    """Events, summaries and the writer of TensorBoard files; refused without the package that has them."""
     try:
-        import tensorboardX.event_file_writer  # noqa: F401  (only whether it is there)
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
     except ImportError as error:
         raise QohortError(
             "TensorBoard files were asked for, and the package for them is not installed: "
             "run `pip install -e '.[tensorboard]'` in the clone, or leave out --tensorboard."
         ) from error
+    return event_pb2, summary_pb2, EventsWriter
 
 
 class TensorBoard:
@@ -84,11 +86,7 @@ class TensorBoard:
             resumed_at: TensorBoard hides what earlier processes wrote after this step (`records.last_step`
                 tells it); None hides all of it.
         """
-        check_installed()
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto import event_pb2, summary_pb2
-
-        self._events, self._summaries, self._writer = event_pb2, summary_pb2, EventsWriter
+        self._events, self._summaries, self._writer = event_files()
         self._folder = folder
         self._resumed_at = resumed_at
         self._writers: dict[int, Any] = {}

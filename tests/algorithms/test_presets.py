@@ -14,6 +14,7 @@ from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.estimators.exploration import LinearSchedule
 from qohort.mixers import QMIX, QPLEX, Importance, Qatten, QPLEXQatten
+from qohort.networks.feedforward import FeedForward
 from qohort.networks.recurrent import Recurrent
 from qohort.replay.samplers import Replayed
 from qohort.training.run import Run, grid_of
@@ -118,7 +119,8 @@ def test_another_network_keeps_the_normalisation_that_learning_without_replay_ne
         for name, needed in (("pqn-qmix", True), ("qmix", False)):
             algorithm = preset(name, "games/relay", "fast", team=team).algorithm
             assert isinstance(algorithm, ReplayFree | ValueDecomposition)
-            assert getattr(algorithm.team, "norm") is needed  # noqa: B009  (a field of these two networks)
+            assert isinstance(algorithm.team, Recurrent | FeedForward)
+            assert algorithm.team.norm is needed
 
 
 def test_pymarl2_has_the_settings_that_its_qmix_was_published_with_on_a_map():
