@@ -20,14 +20,18 @@ class Clock(AbstractEnv):
     """Two agents watch a clock. An episode's length is drawn at its start; one in three is cut by the time limit.
 
     The observation tells episode and time, so that a window can be checked entry by entry. The reward is the time
-    at which the step began, plus the first agent's action divided by 10.
+    at which the step began, plus the first agent's action divided by 10. Whether it is late is told, or is NaN.
     """
 
     spec: EnvSpec = eqx.field(static=True)
     individual: bool = eqx.field(static=True)
+    measured: bool = eqx.field(static=True)
 
-    def __init__(self, limit: int = 6, *, individual: bool = False, version: str | None = None) -> None:
+    def __init__(
+        self, limit: int = 6, *, individual: bool = False, version: str | None = None, measured: bool = True
+    ) -> None:
         self.individual = individual
+        self.measured = measured
         self.spec = EnvSpec(
             name="tests/clock",
             agents=("a", "b"),
@@ -57,7 +61,7 @@ class Clock(AbstractEnv):
             reward=jnp.full(self.spec.n_rewards, reward, jnp.float32),
             terminated=ended & (state.cut == 0),
             truncated=ended & (state.cut == 1),
-            metrics={"late": (time > 3).astype(jnp.float32)},
+            metrics={"late": jnp.where(self.measured, time > 3, jnp.nan).astype(jnp.float32)},
         )
 
     def snapshot(self, state: ClockState) -> ClockState:

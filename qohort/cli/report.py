@@ -58,11 +58,12 @@ def main(argv: Sequence[str]) -> int:
     out = flags.out or root / "report"
     if (out / CONFIG).is_file() and is_ours(out):
         raise QohortError(f"--out is {out}, which is a run folder; give the report a folder of its own.")
-    collection = collect(gather(root, leave_out=[out]), root, names=_names(flags.labels))
+    records = gather(root, leave_out=[out])
+    collection = collect(records, root, names=_names(flags.labels))
     comparison = compare(
         collection, metric=flags.metric, thresholds=flags.threshold, bounds=dict(map(_bounds, flags.bounds))
     )
-    written = write_report(comparison, out, [*caveats(collection), *without_runs(root)])
+    written = write_report(comparison, out, [*caveats(comparison), *without_runs(records, root)])
     console = Console(highlight=False)
     for table in written.tables:
         if table.name in _SHOWN:

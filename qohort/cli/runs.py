@@ -31,9 +31,14 @@ def resume(argv: Sequence[str]) -> int:
     config = read_run(folder)
     before = dataclasses.replace(config.run, folder=folder, fresh=False)
     flags = parse(ResumeFlags, rest, prog=f"qohort resume {folder}", default={"run": before})
-    if flags.run.folder != folder:
+    if (flags.run.folder, flags.run.root) != (folder, before.root):
         raise QohortError(f"A run goes on where it is, in {folder}; to have it elsewhere, move the folder first.")
-    return finish(train(config.algorithm, config.world, flags.run, name=config.name, source=config.source))
+    if flags.run.fresh:
+        raise QohortError(
+            f"--fresh begins another run, and {folder} is to go on; `qohort train` with --fresh starts one beside it."
+        )
+    world = config.world if config.world_object is None else config.make()
+    return finish(train(config.algorithm, world, flags.run, name=config.name, source=config.source))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,8 +77,9 @@ def evaluate(argv: Sequence[str]) -> int:
     config = read_run(folder)
     seed = config.run.seed if flags.seed is None else flags.seed
     team = load(folder, seed=seed, which=flags.which)
-    world = config.world if flags.world is None else flags.world
-    played = play(team, make(world), episodes=flags.episodes, seed=seed, stream=flags.stream)
+    env = config.make() if flags.world is None else make(flags.world)
+    world = flags.world or config.world
+    played = play(team, env, episodes=flags.episodes, seed=seed, stream=flags.stream)
     scores = {metric_name(name): value for name, value in played.items()}
     if flags.json:
         print(json.dumps(plain(scores)))

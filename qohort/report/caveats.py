@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from qohort.report.comparison import Comparison
 from qohort.report.gather import RunRecord, SeedRun
 from qohort.report.labels import Cell, Collection, joined, relative, seeds_named
 from qohort.report.statistics import FEW
@@ -12,8 +13,9 @@ from qohort.report.statistics import FEW
 _GAME = "worlds are part of the library, so the game may differ too"
 
 
-def caveats(collection: Collection) -> list[str]:
+def caveats(comparison: Comparison) -> list[str]:
     """Sentences, the gravest first."""
+    collection = comparison.collection
     cells = [cell for world in collection.worlds for cell in collection.on(world)]
     records = [record for cell in cells for record in cell.records]
     told = list(collection.notes)
@@ -23,7 +25,7 @@ def caveats(collection: Collection) -> list[str]:
     told += [sentence for cell in cells if (sentence := _seeds(cell))]
     told += [sentence for cell in cells for sentence in _odd(cell, collection)]
     told += [sentence for world in collection.worlds for sentence in _unequal(world, collection.on(world))]
-    return told + _few(cells)
+    return told + _few(cells, comparison)
 
 
 def _seeds(cell: Cell) -> str:
@@ -90,8 +92,9 @@ def _unequal(world: str, cells: Sequence[Cell]) -> Iterable[str]:
         yield f"On {world} evaluations have different numbers of episodes: {each}."
 
 
-def _few(cells: Sequence[Cell]) -> list[str]:
-    few = [(cell, len(cell.seeds)) for cell in cells if len(cell.seeds) < FEW]
+def _few(cells: Sequence[Cell], comparison: Comparison) -> list[str]:
+    counts = [(cell, _counted(cell, comparison)) for cell in cells]
+    few = [(cell, count) for cell, count in counts if count < FEW]
     if not few:
         return []
     if len(few) == len(cells) and len({count for _, count in few}) == 1:
@@ -101,6 +104,12 @@ def _few(cells: Sequence[Cell]) -> list[str]:
         told = "Fewer than five seeds: " + joined([f"{cell.label} on {cell.world} ({count})" for cell, count in few])
     none = "; one seed has none" if any(count == 1 for _, count in few) else ""
     return [f"{told}. Intervals of fewer than five seeds are rough, and too narrow rather than too wide{none}."]
+
+
+def _counted(cell: Cell, comparison: Comparison) -> int:
+    """The seeds that an interval rests on: those with a score, or while there is none, those with evaluations."""
+    numbers = comparison.cells.get((cell.world, cell.label))
+    return len(cell.seeds) if numbers is None or numbers.score is None else len(numbers.score.seeds)
 
 
 def _rules(world: str, cells: Sequence[Cell]) -> Iterable[str]:

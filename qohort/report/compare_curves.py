@@ -64,7 +64,7 @@ def draw_aggregate(comparison: Comparison, paths: Sequence[Path]) -> None:
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
         axes.set_xlabel("share of the planned environment steps")
-        rates = all(scale.metric == WIN_RATE for scale in comparison.scales.values())
+        rates = all(scale.is_rate for scale in comparison.scales.values())
         axes.set_ylabel("win rate" if rates else "normalised score")
         axes.set_title(f"All {len(comparison.counted)} worlds", loc="left", fontsize=13, color=INK)
         legend(figure, styles, labels)

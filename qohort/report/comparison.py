@@ -136,7 +136,7 @@ def compare(
         collection: the runs under their labels.
         metric: a name of the metric files, with or without `eval/`; each world's win rate, or its return if it has
             none, if not given. Greater is better.
-        thresholds: shares of each world's scale; of a win rate they are the rate itself.
+        thresholds: shares of each world's scale; of a win rate without bounds they are the rate itself.
         bounds: by world, the values that count as 0 and as 1.
     """
     scales, notes = scales_of(collection, metric, bounds or {})

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm
 from qohort.algorithms.joint import pick
-from qohort.envs import AbstractEnv, make
+from qohort.envs import AbstractEnv
 from qohort.envs.base import Snapshot
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
@@ -120,7 +120,7 @@ def watch(
     """
     check_asked(stream=stream, number=number)
     config = read_run(run, classes)
-    world = env or make(config.world)
+    world = env or config.make()
     seed = config.run.seed if seed is None else seed
     params, counters = load_params(Path(run), config, world.spec, seed=seed, which=which)
     key = evaluation_key(seed if start is None else start, EVALUATE_STREAM + stream)

@@ -88,14 +88,9 @@ def styled(size: int) -> Iterator[None]:
 def save(figure: Any, paths: Sequence[Path]) -> None:
     """Write a figure; the ending of each path chooses the format. Equal figures are equal bytes."""
     for path in paths:
-        writing = path.with_name(f".writing-{path.name}")
         metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-        with disk.explained(path, "write"):
-            try:
-                figure.savefig(writing, format=path.suffix[1:], dpi=150, metadata=metadata)
-                writing.replace(path)
-            finally:
-                writing.unlink(missing_ok=True)
+        with disk.explained(path, "write"), disk.in_place(path) as writing:
+            figure.savefig(writing, format=path.suffix[1:], dpi=150, metadata=metadata)
 
 
 def dress(axes: Any, *, rates: bool) -> None:

@@ -4,11 +4,9 @@ Nothing is assumed of the tree but that a run folder has a `config.json`. Files 
 are not disturbed; what is odd about a run ends up in its seeds' `notes`.
 """
 
-import contextlib
 import dataclasses
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +16,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from qohort.errors import QohortError
-from qohort.study.manifest import MANIFEST
+from qohort.study.manifest import MANIFEST, cells_in
 from qohort.training import disk
 from qohort.training.records import METRICS, TIMING, line_of, running_clock
-from qohort.training.run_folder import CONFIG, FINISHED, clean, is_ours, is_running, processes, read_config
+from qohort.training.run_folder import CONFIG, FINISHED, clean, find, is_running, processes, read_config
 from qohort.training.seeds import seed_folder, seeds_in
 from qohort.training.session import ABSOLUTE_FILE
 
@@ -92,7 +90,8 @@ class RunRecord:
     @property
     def world_versions(self) -> tuple[str | None, ...]:
         """Of the world's rules, each once, as the processes that worked here met them; None where one recorded none."""
-        return tuple(dict.fromkeys(process.get("world_version") for process in self.processes))
+        found = (process.get("world_version") for process in self.processes)
+        return tuple(dict.fromkeys(None if version is None else str(version) for version in found))
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -112,7 +111,7 @@ def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
     with disk.explained(root, "read"):
         if not root.is_dir():
             raise QohortError(f"{root} is not a folder. Give the folder that holds the runs, such as `runs`.")
-        folders = sorted(_run_folders(root, {path.resolve() for path in leave_out}))
+        folders = find(root, leave_out=leave_out)
         studies = _studies(folders, root)
         records = [_read_run(folder, studies) for folder in folders]
     if not records:
@@ -121,19 +120,6 @@ def gather(root: Path, *, leave_out: Sequence[Path] = ()) -> list[RunRecord]:
             "`runs`; `--root` and `--folder` say where."
         )
     return records
-
-
-def _run_folders(root: Path, leave_out: set[Path]) -> list[Path]:
-    """Links are followed, and no folder is met twice."""
-    found, met = [], {root.resolve(), *leave_out}
-    for place, below, files in os.walk(root, followlinks=True):
-        real = {name: (Path(place) / name).resolve() for name in sorted(below) if not name.startswith(".")}
-        below[:] = [name for name, path in real.items() if path not in met]
-        met.update(real.values())
-        if CONFIG in files and is_ours(Path(place)):
-            found.append(Path(place))
-            below.clear()
-    return found
 
 
 def _read_run(folder: Path, studies: Studies) -> RunRecord:
@@ -161,16 +147,13 @@ def _read_run(folder: Path, studies: Studies) -> RunRecord:
 
 def _studies(folders: Sequence[Path], root: Path) -> Studies:
     """The studies at or below a folder that the runs belong to."""
-    above = {place for folder in folders for place in folder.parents if place == root or root in place.parents}
-    return {place: _cells(place) for place in above if (place / MANIFEST).is_file()}
+    above = _above(folders, root)
+    return {place: cells_in(place) or {} for place in above if (place / MANIFEST).is_file()}
 
 
-def _cells(study: Path) -> dict[str, str]:
-    """The cells of a study by their folders; none where its file cannot be read."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        cells = json.loads((study / MANIFEST).read_bytes())["cells"]
-        return {str(cell["folder"]): str(cell["name"]) for cell in cells}
-    return {}
+def _above(folders: Sequence[Path], root: Path) -> set[Path]:
+    """The folders that hold run folders, up to the root."""
+    return {place for folder in folders for place in folder.parents if place == root or root in place.parents}
 
 
 def _name(folder: Path, studies: Studies, name: str) -> str:
@@ -188,15 +171,20 @@ def _name(folder: Path, studies: Studies, name: str) -> str:
     return (first if first in cells.values() else place).rpartition("/")[2]
 
 
-def without_runs(root: Path) -> list[str]:
-    """Sentences about cells of a study that have no run folder yet."""
-    if not (root / MANIFEST).is_file():
-        return []
-    with contextlib.suppress(ValueError, KeyError, TypeError), disk.explained(root, "read"):
-        cells = json.loads((root / MANIFEST).read_bytes())["cells"]
-        waiting = [str(cell["name"]) for cell in cells if not (root / cell["folder"] / CONFIG).is_file()]
-        return [f"The study has cells that have not begun: {', '.join(waiting)}."] if waiting else []
-    return [f"{MANIFEST} cannot be read, so cells that have not begun are not listed."]
+def without_runs(records: Sequence[RunRecord], root: Path) -> list[str]:
+    """Sentences about cells that have no run folder yet, of the studies that runs belong to."""
+    told = []
+    for study in sorted(_above([record.folder for record in records], root)):
+        if not (study / MANIFEST).is_file():
+            continue
+        which = "The study" if study == root else f"The study {study.relative_to(root).as_posix()}"
+        cells = cells_in(study)
+        waiting = [name for folder, name in (cells or {}).items() if not (study / folder / CONFIG).is_file()]
+        if cells is None:
+            told.append(f"{which} has a {MANIFEST} that cannot be read, so cells that have not begun are not listed.")
+        elif waiting:
+            told.append(f"{which} has cells that have not begun: {', '.join(waiting)}.")
+    return told
 
 
 def _read_seed(folder: Path, seed: int, *, steps: int, finished: bool, running: bool) -> SeedRun | None:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,13 @@ def collect(records: Sequence[RunRecord], root: Path, *, names: Mapping[str, str
 
 
 def learned_with(record: RunRecord) -> dict[str, Any]:
-    """The settings that touch what is learned, by dotted names; seeds and lengths are not among them."""
-    return settings.flat({"algorithm": record.config["algorithm"], "run": {"chunk": record.config["run"].get("chunk")}})
+    """The settings that touch what is learned, by dotted names; seeds and lengths are not among them.
+
+    A world that was made in Python is among them, since its name does not say everything.
+    """
+    config = record.config
+    made = {"world_object": config["world_object"]} if "world_object" in config else {}
+    return settings.flat({"algorithm": config["algorithm"], "run": {"chunk": config["run"].get("chunk")}, **made})
 
 
 def relative(folder: Path, root: Path) -> str:
@@ -106,24 +112,38 @@ def _split(records: Sequence[RunRecord], notes: list[str]) -> list[tuple[str, Ru
     for record in records:
         groups[record.world, record.name].append(record)
     for (world, name), members in groups.items():
-        flats = [learned_with(record) for record in members]
-        differing = _differing(flats)
+        differing = _differing([learned_with(record) for record in members])
         if not differing:
             labelled += [(name, record) for record in members]
             continue
-        each = [{key: flat.get(key, "absent") for key in differing} for flat in flats]
-        usual = {key: _most_common([values[key] for values in each]) for key in differing}
-        apart = [
-            (f"{name} {_suffix(record, values, usual)}".rstrip(), record)
-            for record, values in zip(members, each, strict=True)
-        ]
-        labelled += apart
-        shown = joined([f"'{label}'" for label in sorted({label for label, _ in apart})])
+        apart = _apart(name, members, differing)
+        labelled += [(label, record) for label, records in apart.items() for record in records]
+        shown = joined([f"'{label}'" for label in sorted(apart)])
         notes.append(
             f"Runs called {name} on {world} have different settings ({_listed(differing)}) and are shown apart: "
             f"{shown}."
         )
     return labelled
+
+
+def _apart(name: str, members: Sequence[RunRecord], differing: Sequence[str]) -> dict[str, list[RunRecord]]:
+    """Runs with equal settings under one label, which says what is peculiar to them."""
+    every = [{key: flat[key] for key in differing if key in flat} for flat in map(learned_with, members)]
+    usual = {key: _most_common([values.get(key) for values in every]) for key in differing}
+    alike: dict[str, list[RunRecord]] = collections.defaultdict(list)
+    settings_of = {}
+    for record, values in zip(members, every, strict=True):
+        digest = settings.config_hash(values)
+        alike[digest].append(record)
+        settings_of[digest] = values
+    suffixes = {digest: _suffix(settings_of[digest], usual) for digest in alike}
+    for other in ({digest: _place(name, alike[digest]) for digest in alike}, {digest: digest for digest in alike}):
+        taken = collections.Counter(suffixes.values())
+        suffixes = {
+            digest: suffix if suffix is not None and taken[suffix] == 1 else other[digest]
+            for digest, suffix in suffixes.items()
+        }
+    return {f"{name} {suffixes[digest]}".rstrip(): records for digest, records in alike.items()}
 
 
 def _differing(every: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -132,7 +152,13 @@ def _differing(every: Iterable[Mapping[str, Any]]) -> list[str]:
     names = dict.fromkeys(name for flat in flats for name in flat)
     differing = [name for name in names if any(flat.get(name, ...) != flats[0].get(name, ...) for flat in flats)]
     off = {name.rpartition(".")[0] for flat in flats for name in differing if _switches_off(name, flat)}
-    return [name for name in differing if name.rpartition(".")[0] not in off or all(name in flat for flat in flats)]
+    return [name for name in differing if name.rpartition(".")[0] not in off or _told(name, flats)]
+
+
+def _told(name: str, flats: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a setting of a part that some have switched off tells the others apart, or is the switch itself."""
+    values = [flat[name] for flat in flats if name in flat]
+    return len(values) == len(flats) or any(value != values[0] for value in values)
 
 
 def _switches_off(name: str, flat: Mapping[str, Any]) -> bool:
@@ -144,21 +170,27 @@ def _most_common(values: Sequence[Any]) -> Any:
     return max(values, key=values.count)
 
 
-def _suffix(record: RunRecord, values: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
-    """The settings that differ among runs; if they are many, those that are not as in most; few and short, or a folder.
+def _suffix(values: Mapping[str, Any], usual: Mapping[str, Any]) -> str | None:
+    """The settings that differ among runs; if they are many, those that are not as in most; None if these are many too.
 
     Args:
-        record: a run.
-        values: what it has, by the names of all settings that differ.
-        usual: what most runs have.
+        values: what a run has, by the names of settings that differ; those of a part that it lacks are not there.
+        usual: what most runs have, by the names of all of them.
     """
-    if len(values) > _NAMED:
+    if len(usual) > _NAMED:
         values = {name: value for name, value in values.items() if value != usual[name]}
     if len(values) > _NAMED or any(isinstance(value, list | dict) for value in values.values()):
-        return record.folder.name.removeprefix(f"{record.name}-")
+        return None
     ends = [name.rpartition(".")[2] for name in usual]
     short = len({*ends}) == len(ends)
     return " ".join(f"{name.rpartition('.')[2] if short else name}={value}" for name, value in values.items())
+
+
+def _place(name: str, records: Sequence[RunRecord]) -> str:
+    """The name of the folder that holds runs of equal settings; of a single one, its own."""
+    folders = [record.folder for record in records]
+    place = Path(os.path.commonpath(folders))
+    return place.name.removeprefix(f"{name}-")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -76,8 +76,12 @@ def _shared(runs: Sequence[SeedRun]) -> list[int]:
 
 def _metrics(runs: Sequence[SeedRun]) -> list[str]:
     """Those that every evaluation of every run has."""
-    sets = [{name for name, values in run.values.items() if not np.isnan(values).any()} for run in runs]
-    return sorted(set.intersection(*sets, *({*(run.absolute or {})} for run in runs)))
+    return sorted(set.intersection(*map(_measured, runs)))
+
+
+def _measured(run: SeedRun) -> set[str]:
+    absolute = {name for name, value in (run.absolute or {}).items() if np.isfinite(value)}
+    return absolute & {name for name, values in run.values.items() if np.isfinite(values).all()}
 
 
 def _run(run: SeedRun, grid: Sequence[int], metrics: Sequence[str]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def draw_profiles(comparison: Comparison, paths: Sequence[Path]) -> None:
         for index, aggregate in enumerate(comparison.aggregate):
             _profile(axes, comparison.taus, aggregate.profile, styles[aggregate.label], place=index)
         axes.set_xlim(0, 1)
-        rates = all(scale.metric == WIN_RATE for scale in comparison.scales.values())
+        rates = all(scale.is_rate for scale in comparison.scales.values())
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %" if rates else f"{share:g}")
         axes.set_xlabel(f"τ: {'win rate' if rates else 'normalised score'}, {comparison.score}")
         axes.set_ylabel("fraction of runs above τ")

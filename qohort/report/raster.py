@@ -1,10 +1,9 @@
 """Scenes as pixels: pictures, GIFs and MP4s. Needs the extra `video`; no screen is needed."""
 
-import contextlib
 import math
 import subprocess
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def pictures(episode: Episode, *, width: int = DESIGNED) -> list[Image.Image]:
 
 def write_png(picture: Image.Image, path: Path) -> Path:
     """A picture as a PNG."""
-    with _in_place(path) as writing:
+    with disk.explained(path, "write"), disk.in_place(path) as writing:
         picture.save(writing, format="PNG")
     return path
 
@@ -106,7 +105,7 @@ def write_gif(episode: Episode, path: Path, *, width: int = DESIGNED, seconds: f
     shared = _shared_palette(frames[len(frames) // 2])
     flat = [frame.quantize(palette=shared, dither=Image.Dither.NONE) for frame in frames]
     shown = [round(1000 * seconds)] * (len(flat) - 1) + [round(1000 * max(seconds, REST))]
-    with _in_place(path) as writing:
+    with disk.explained(path, "write"), disk.in_place(path) as writing:
         flat[0].save(writing, format="GIF", save_all=True, append_images=flat[1:], duration=shown, loop=0)
     return path
 
@@ -120,7 +119,7 @@ def write_mp4(episode: Episode, path: Path, *, width: int = DESIGNED, seconds: f
     frames = [_even(frame) for frame in pictures(episode, width=width)]
     frames += [frames[-1]] * math.ceil(REST / seconds)
     wide, high = frames[0].size
-    with _in_place(path) as writing:
+    with disk.explained(path, "write"), disk.in_place(path) as writing:
         arguments = [
             *("-loglevel", "error", "-y"),
             *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{wide}x{high}", "-r", f"{1 / seconds:g}", "-i", "-"),
@@ -147,18 +146,6 @@ def _shared_palette(example: Image.Image) -> Image.Image:
     shared = Image.new("P", (1, 1))
     shared.putpalette(np.concatenate([tones, edges[apart]]).ravel().tolist())
     return shared
-
-
-@contextlib.contextmanager
-def _in_place(path: Path) -> Iterator[Path]:
-    """A name to write under; the file takes its place when it is whole."""
-    writing = path.with_name(f".writing-{path.name}")
-    with disk.explained(path, "write"):
-        try:
-            yield writing
-            writing.replace(path)
-        finally:
-            writing.unlink(missing_ok=True)
 
 
 def _even(picture: Image.Image) -> Image.Image:

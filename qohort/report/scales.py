@@ -33,6 +33,11 @@ class Scale:
         """Whether all runs have one value and no bounds are given, so that nothing lies between 0 and 1."""
         return self.low == self.high
 
+    @property
+    def is_rate(self) -> bool:
+        """Whether shares of the scale are win rates."""
+        return self.metric == WIN_RATE and (self.low, self.high) == (0.0, 1.0)
+
     def share(self, values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
         return (values - self.low) / (self.high - self.low)
 

@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qohort.report.scales import WIN_RATE
@@ -34,7 +34,7 @@ class Table:
 
     def latex(self) -> str:
         columns = "l" * self.texts + "r" * (len(self.header) - self.texts)
-        body = [" & ".join(map(_tex, line)) + r" \\" for line in (self.header, *self.rows)]
+        body = [_row(line) for line in (self.header, *self.rows)]
         lines = [
             r"\begin{table}",
             r"  \centering",
@@ -86,10 +86,10 @@ def estimate(interval: Interval, metric: str) -> str:
 def seconds_shown(seconds: float) -> str:
     if math.isnan(seconds) or math.isinf(seconds):
         return number(seconds)
-    whole = round(seconds)
-    if whole < 120:
+    if seconds < 119.5:
         return f"{seconds:.3g} s"
-    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _unknown(value: Any) -> bool:
@@ -119,6 +119,12 @@ _SPECIAL = {
 }
 
 
+def _row(cells: Sequence[str]) -> str:
+    """A line of a table; a bracket that it begins with would be taken for the length of the rule or line above."""
+    line = " & ".join(map(_tex, cells))
+    return ("{}" if line.startswith("[") else "") + line + r" \\"
+
+
 def _tex(text: str) -> str:
-    """LaTeX that prints a text as it is; a cell may not begin with a bracket, which `\\\\` would take for its own."""
+    """LaTeX that prints a text as it is."""
     return "".join(_SPECIAL.get(letter, letter) for letter in text)

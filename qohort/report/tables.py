@@ -75,7 +75,7 @@ def _scores(comparison: Comparison) -> Table:
                 "seeds": 0 if score is None else len(score.seeds),
                 "seeds_planned": len(cell.cell.planned),
                 **_summarised(score),
-                "values": "" if score is None else " ".join(f"{value:.6g}" for value in score.values),
+                "values": "" if score is None else " ".join(map(repr, score.values.tolist())),
                 "steps": steps.replace(",", ""),
                 "episodes": episodes.replace(",", ""),
             }
@@ -211,7 +211,7 @@ def _speed(comparison: Comparison) -> Table:
 
 def _aggregate(comparison: Comparison) -> Table:
     counted = comparison.counted
-    metric = WIN_RATE if all(comparison.scales[world].metric == WIN_RATE for world in counted) else ""
+    metric = WIN_RATE if all(comparison.scales[world].is_rate for world in counted) else ""
     names = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "optimality gap"}
     rows, records = [], []
     for one in comparison.aggregate:

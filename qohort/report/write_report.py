@@ -14,7 +14,6 @@ from qohort.report.figures import FORMATS, NAMES
 from qohort.report.labels import joined
 from qohort.report.marl_eval import marl_eval
 from qohort.report.plain import plain
-from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import RESAMPLES
 from qohort.report.table import Table
 from qohort.report.tables import tables
@@ -63,8 +62,17 @@ def write_report(comparison: Comparison, out: Path, caveats: Sequence[str]) -> W
         files[PAGE] = _page(comparison, every, drawn, caveats=told, left_out=notes, no_figures=no_figures)
         for name, text in files.items():
             disk.replace_text(out / name, text)
-    paths = (out / PAGE, *pictures, *(out / name for name in files if name != PAGE))
+        paths = (out / PAGE, *pictures, *(out / name for name in files if name != PAGE))
+        _clear(out, paths)
     return Written(paths=paths, tables=tuple(every), caveats=tuple(told), no_figures=no_figures)
+
+
+def _clear(out: Path, written: Sequence[Path]) -> None:
+    """Take away figures and tables of an earlier report that this one does not have; files of other kinds stay."""
+    for folder, endings in ((FIGURES, FORMATS), (TABLES, ("csv", "tex"))):
+        for path in (out / folder).iterdir():
+            if path not in written and path.suffix[1:] in endings:
+                path.unlink()
 
 
 def numbers(comparison: Comparison, caveats: Sequence[str]) -> dict[str, Any]:
@@ -213,7 +221,7 @@ def _summary(comparison: Comparison) -> str:
         lines[-1] += ": the policy with the best evaluation, played again for more episodes"
     lines[-1] += ". Intervals are 95 % bootstrap intervals over seeds."
     for world, scale in comparison.scales.items():
-        if scale.metric != WIN_RATE and not scale.flat:
+        if not scale.is_rate and not scale.flat:
             why = "which were given" if scale.given else "the extremes of these runs, so other runs may shift them"
             metric = NAMES.get(scale.metric, scale.metric)
             lines.append(

@@ -55,7 +55,7 @@ class StudyDisplay:
         self.console.print(sentence, soft_wrap=True, markup=False)
 
     def changed(self, view: View) -> None:
-        """A cell began or ended."""
+        """A cell began, ended, or waits for something else than before."""
         self._last_lines[view.name] = time.monotonic()
         if not self._live:
             self.say(f"{view.name}: {_headline(view)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from qohort.study.cells import Cell
 from qohort.training.records import METRICS, TIMING, line_of, running_clock
-from qohort.training.seeds import seed_folder
+from qohort.training.seeds import Group, groups_of_several, seed_folder
 from qohort.training.session import ABSOLUTE_FILE
 
 WIN_RATE, RETURN = "win_rate", "return"
@@ -40,8 +40,8 @@ class Figures:
     """A cell: its seeds, and what they come to."""
 
     seeds: dict[int, SeedFigures]
-    together: bool
-    """Whether all seeds train in one program."""
+    groups: tuple[Group, ...]
+    """Seeds that train in one program, and so share a clock; all others train alone."""
     total: int
     """The steps of all seeds when they are done."""
 
@@ -55,8 +55,17 @@ class Figures:
 
     @property
     def seconds(self) -> float:
-        spent = [seed.seconds for seed in self.seeds.values()]
-        return max(spent) if self.together else sum(spent)
+        shared = {seed: group for group in self.groups for seed in group}
+        spent: dict[Group, float] = {}
+        for number, seed in self.seeds.items():
+            group = shared.get(number, (number,))
+            spent[group] = max(spent.get(group, 0.0), seed.seconds)
+        return sum(spent.values())
+
+    @property
+    def together(self) -> bool:
+        """Whether all seeds train in one program."""
+        return len(self.seeds) > 1 and any({*group} >= self.seeds.keys() for group in self.groups)
 
     @property
     def metric(self) -> str:
@@ -85,15 +94,12 @@ class Watch:
 
     def look(self) -> Figures:
         seeds = {seed: self._seed(seed) for seed in self._cell.seeds}
-        first, last = self._cell.seeds[0], self._cell.seeds[-1]
-        together = len(seeds) > 1 and (self._folder / f"seeds-{first}-to-{last}").is_dir()
-        return Figures(seeds, together, total=self._cell.steps * len(seeds))
+        return Figures(seeds, tuple(groups_of_several(self._folder)), total=self._cell.steps * len(seeds))
 
     def _seed(self, seed: int) -> SeedFigures:
         metrics, timing = self._metrics[seed].look(), self._timing[seed].look()
-        evaluations = [line for line in metrics if line[RETURN] is not None]
-        metric = WIN_RATE if any(line[WIN_RATE] is not None for line in evaluations) else RETURN
-        scores = [line[metric] for line in evaluations]
+        metric = WIN_RATE if any(line[WIN_RATE] is not None for line in metrics) else RETURN
+        scores = [line[metric] for line in metrics if line[metric] is not None]
         absolute = _absolute(seed_folder(self._folder, seed) / ABSOLUTE_FILE, self._cell.steps, metric)
         return SeedFigures(
             step=min(metrics[-1]["step"], self._cell.steps) if metrics else 0,
@@ -110,7 +116,7 @@ class Watch:
 class Tail:
     """The lines of a file that grows, and that a process which goes on may cut back first."""
 
-    def __init__(self, path: Path, reduce: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(self, path: Path, reduce: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> None:
         self._path = path
         self._reduce = reduce
         self._lines: list[dict[str, Any]] = []
@@ -132,24 +138,30 @@ class Tail:
         for line in whole.split(b"\n") if newline else []:
             content = line_of(line)
             if content is not None:  # damage is for the run to refuse; a study only looks
-                self._lines.append(self._reduce(content))
+                self._lines += self._reduce(content)
             self._newest = line + b"\n"
             self._offset += len(self._newest)
         return self._lines
 
 
-def _of_metrics(line: dict[str, Any]) -> dict[str, Any]:
-    return {"step": line["step"], WIN_RATE: line.get(f"eval/{WIN_RATE}"), RETURN: line.get(f"eval/{RETURN}")}
+def _of_metrics(line: dict[str, Any]) -> list[dict[str, Any]]:
+    scores = {name: _number(line.get(f"eval/{name}")) for name in (WIN_RATE, RETURN)}
+    return [{"step": line["step"], **scores}]
 
 
-def _of_timing(line: dict[str, Any]) -> dict[str, Any]:
-    return {"seconds": line["seconds"], "rate": line.get("steps_per_second")}
+def _of_timing(line: dict[str, Any]) -> list[dict[str, Any]]:
+    seconds = _number(line.get("seconds"))
+    return [] if seconds is None else [{"seconds": seconds, "rate": _number(line.get("steps_per_second"))}]
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) else None
 
 
 def _absolute(path: Path, steps: int, metric: str) -> float | None:
     """The absolute metric, if it is of a seed that went all the way."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content[f"eval/{metric}"] if content["steps"] == steps else None
-    except (OSError, ValueError, KeyError):
+        return _number(content[f"eval/{metric}"]) if content["steps"] == steps else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -34,9 +34,9 @@ def read_file(path: str | Path) -> list[Grid]:
     """The grids of a study file."""
     path = Path(path)
     with disk.explained(path, "read the study file"):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     try:
-        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        content = tomllib.loads(text.decode()) if path.suffix == ".toml" else json.loads(text)
     except ValueError as error:
         kind = "TOML" if path.suffix == ".toml" else "JSON"
         raise QohortError(f"{path} is no {kind}: {error}.") from None

@@ -7,7 +7,6 @@ failed went wrong.
 import contextlib
 import itertools
 import json
-import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from qohort.study.grid import Grid, as_data
 from qohort.training import disk
 from qohort.training.lock import holder as lock_holder
 from qohort.training.lock import take
-from qohort.training.run_folder import CONFIG, finished_as, read_config, read_finished
+from qohort.training.run_folder import CONFIG, find, finished_as, read_config, read_finished
 from qohort.training.run_folder import LOCK as RUN_LOCK
 
 MANIFEST, LOCK, LOGS = "study.json", ".study.lock", "logs"
@@ -54,7 +53,8 @@ class Manifest:
             folder = _folder(cell, root, before, others=names - {cell.name}, fresh=fresh)
             self.records[cell.name] = _record(cell, folder, root, before.get(cell.name, {}))
         folders = {record["folder"] for record in self.records.values()}
-        self.outside = [folder for folder in run_folders(root) if folder not in folders]
+        there = [folder.relative_to(root).as_posix() for folder in find(root)]
+        self.outside = [folder for folder in there if folder not in folders]
         """Run folders that are there and not in the grid."""
 
     def folder(self, name: str) -> Path:
@@ -96,15 +96,12 @@ def read_manifest(root: Path) -> dict[str, Any]:
     """The content of `study.json`, which may be in use."""
     path = root / MANIFEST
     with disk.explained(path, "read"):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     content = None
     with contextlib.suppress(ValueError):
         content = json.loads(text)
-    if not isinstance(content, dict) or not {"format", "grids", "cells"} <= content.keys():
-        raise QohortError(
-            f"{path} is damaged: it is not the JSON that was written. Delete it and give the whole command again; "
-            "cells that are finished are recognised by their folders."
-        )
+    if not isinstance(content, dict) or not _is_whole(content):
+        raise _damaged(path)
     if content["format"] != FORMAT:
         raise QohortError(f"{path} has the format {content['format']}, and this version of Qohort knows {FORMAT}.")
     return content
@@ -117,17 +114,34 @@ def saved_grids(root: Path) -> list[Grid]:
             f"{root} holds no study yet: say what it is made of, as in `qohort study {root} --algorithms iql qatten "
             "--worlds battle/3m --seeds 3`, or name a file with --file."
         )
-    return [Grid(**grid) for grid in read_manifest(root)["grids"]]
+    try:
+        return [Grid(**grid) for grid in read_manifest(root)["grids"]]
+    except TypeError:
+        raise _damaged(root / MANIFEST) from None
 
 
-def run_folders(root: Path) -> list[str]:
-    """All run folders below, sorted."""
-    found = []
-    for place, folders, files in os.walk(root):
-        if CONFIG in files:
-            found.append(Path(place).relative_to(root).as_posix())
-            folders.clear()
-    return sorted(found)
+def _is_whole(content: Mapping[str, Any]) -> bool:
+    needs = {"grids": {"algorithms", "worlds"}, "cells": {"name", "folder", "state", "error", "exit_code"}}
+    parts = [(content.get(part), names) for part, names in needs.items()]
+    return "format" in content and all(
+        isinstance(part, list) and all(isinstance(item, dict) and names <= item.keys() for item in part)
+        for part, names in parts
+    )
+
+
+def _damaged(path: Path) -> QohortError:
+    return QohortError(
+        f"{path} is damaged: it is not the JSON that was written. Delete it and give the whole command again; cells "
+        "that are finished are recognised by their folders."
+    )
+
+
+def cells_in(root: Path) -> dict[str, str] | None:
+    """The names of a study's cells by their folders, whatever else its file says; None if it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        cells = json.loads((root / MANIFEST).read_bytes())["cells"]
+        return {str(cell["folder"]): str(cell["name"]) for cell in cells}
+    return None
 
 
 def finished(cell: Cell, folder: Path) -> bool:

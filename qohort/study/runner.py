@@ -87,10 +87,11 @@ class Runner:
         for name in tuple(self._waiting):
             if len(self._running) >= self._jobs:
                 return
-            self._held.pop(name, None)
-            folder = self._manifest.folder(name)
+            folder, held = self._manifest.folder(name), self._held.pop(name, None)
             if who := holder(folder):
                 self._held[name] = f"its folder is in use by {who}"
+                if self._held[name] != held:
+                    self._told(name)
                 continue
             environment = self._manifest.records[name]["environment"]
             environment = self._share if environment is None else environment

@@ -87,13 +87,21 @@ def replace_text(path: Path, text: str) -> None:
 
 def replace_bytes(path: Path, content: bytes) -> None:
     """The same of a file that is no text."""
-    temporary = path.with_name(f".{path.name}.writing")
+    with in_place(path) as writing:
+        writing.write_bytes(content)
+
+
+@contextlib.contextmanager
+def in_place(path: Path) -> Iterator[Path]:
+    """A name to write a file under; it takes the place of an older one when it is whole and on the disk."""
+    writing = path.with_name(f".{path.name}.writing")
     try:
-        _write(temporary, content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        yield writing
+        with writing.open("rb") as file:
+            os.fsync(file.fileno())
+        writing.replace(path)
+    finally:
+        writing.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.base import AbstractAlgorithm, Params
 from qohort.envs import AbstractEnv, make
+from qohort.envs.fingerprint import fingerprint
 from qohort.errors import QohortError, QohortWarning
 from qohort.limits import at_least, at_most
 from qohort.networks.base import AbstractTeam, View
@@ -49,6 +50,18 @@ class RunConfig:
     """The settings of the algorithm."""
     run: Run
     """Length, seeds, evaluation and files."""
+    world_object: str | None = None
+    """Which world it is, if it was made in Python: its name need not say everything."""
+
+    def make(self) -> AbstractEnv:
+        """The world of that name, if it is the one that the run was trained in."""
+        env = make(self.world)
+        if self.world_object not in (None, fingerprint(env)):
+            raise QohortError(
+                f"The run was trained in a world that was made in Python and calls itself {self.world}; the registered "
+                f"{self.world} is another one. Give the world itself, as in `qohort.load(run, env=world)`."
+            )
+        return env
 
 
 def read_run(folder: str | Path, classes: Sequence[type] = ()) -> RunConfig:
@@ -56,7 +69,14 @@ def read_run(folder: str | Path, classes: Sequence[type] = ()) -> RunConfig:
     content = read_config(Path(folder))
     known = CONFIG_CLASSES | {kind.__name__: kind for kind in classes}
     parts = {part: config_from_dict(content[part], known) for part in ("algorithm", "run")}
-    return RunConfig(content["name"], content["world"], content["source"], parts["algorithm"], parts["run"])
+    return RunConfig(
+        name=content["name"],
+        world=content["world"],
+        source=content["source"],
+        algorithm=parts["algorithm"],
+        run=parts["run"],
+        world_object=content.get("world_object"),
+    )
 
 
 class LoadedTeam:
@@ -162,7 +182,7 @@ def load(
         classes: config classes of your own that the run was made with.
     """
     config = read_run(run, classes)
-    spec = (env or make(config.world)).spec
+    spec = (env or config.make()).spec
     params, counters = load_params(Path(run), config, spec, seed=config.run.seed if seed is None else seed, which=which)
     return LoadedTeam(config.algorithm, params.team, spec, step=counters["step"])
 

@@ -89,7 +89,7 @@ class Records:
 
 def rewind(folder: Path, positions: Mapping[str, int]) -> None:
     """Cut the files back to what they were; a file without a position is emptied. Refused, nothing is cut."""
-    check_lengths(folder, positions)
+    check_kept(folder, positions)
     with disk.explained(folder, "cut back the metric files in"):
         for name in FILES:
             path, position = folder / name, positions.get(name, 0)
@@ -97,11 +97,13 @@ def rewind(folder: Path, positions: Mapping[str, int]) -> None:
                 os.truncate(path, position)
 
 
-def check_lengths(folder: Path, positions: Mapping[str, int]) -> None:
+def check_kept(folder: Path, positions: Mapping[str, int]) -> None:
     """Refuse files that are not what they were when a checkpoint was saved, or more."""
     with disk.explained(folder, "read the metric files in"):
         for name in FILES:
             _check(folder / name, positions.get(name, 0))
+    for name in (METRICS, TIMING):
+        kept_lines(folder / name, positions)
 
 
 def last_step(folder: Path, positions: Mapping[str, int] | None = None) -> int:
@@ -118,7 +120,14 @@ def kept_lines(path: Path, positions: Mapping[str, int]) -> list[dict[str, Any]]
     with disk.explained(path, "read"):
         _check(path, position)
         with path.open("rb") as file:
-            return [json.loads(line) for line in file.read(position).splitlines()]
+            lines = [line_of(part) for part in file.read(position).splitlines()]
+    whole = [line for line in lines if line is not None]
+    if len(whole) < len(lines):
+        raise QohortError(
+            f"{path} is damaged: line {lines.index(None) + 1} of {len(lines)} is not a line of metrics. Put the file "
+            "back, or start again with `--fresh`."
+        )
+    return whole
 
 
 def line_of(text: bytes) -> dict[str, Any] | None:
@@ -128,6 +137,20 @@ def line_of(text: bytes) -> dict[str, Any] | None:
         if isinstance(content, dict) and isinstance(content.get("step"), int):
             return content
     return None
+
+
+def strict(value: Any) -> Any:
+    """Numbers as JSON has them: NaN and infinity are null."""
+    if isinstance(value, Mapping):
+        return {name: strict(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
+    """Numbers read back: what was not finite is NaN."""
+    return {name: math.nan if value is None else value for name, value in scores.items()}
 
 
 def running_clock(seconds: Sequence[float]) -> list[float]:
@@ -196,15 +219,8 @@ def _plain(value: Value) -> Any:
     return np.asarray(value).tolist()
 
 
-def _strict(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _json(line: Mapping[str, Any]) -> str:
-    content = {name: _strict(value) for name, value in line.items()}
-    return json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(strict(line), allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _row(cells: Sequence[Any]) -> str:

@@ -10,6 +10,7 @@
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -124,14 +125,49 @@ def read_config(path: Path) -> dict[str, Any]:
     """The configuration of a run folder, which may be in use; settings newer than it are at their defaults."""
     if not (path / CONFIG).is_file():
         raise QohortError(f"{path} is not a run folder: there is no {CONFIG} in it. {_NAMES}")
-    if not is_ours(path):
+    content = _read(path / CONFIG)
+    if not content.keys() >= _PARTS:
         raise QohortError(f"{path} is not a run folder: its {CONFIG} is not one of Qohort's. {_NAMES}")
-    return settings.completed(_read(path / CONFIG), CONFIG_CLASSES)
+    return settings.completed(content, CONFIG_CLASSES)
+
+
+def find(root: Path, *, leave_out: Collection[Path] = ()) -> list[Path]:
+    """All run folders at or below a folder, sorted. Links are followed, and no folder is met twice.
+
+    Args:
+        root: where to look.
+        leave_out: folders that are not looked into.
+    """
+    found, met = [], {root.resolve(), *(path.resolve() for path in leave_out)}
+    with disk.explained(root, "look for runs in"):
+        for place, below, files in os.walk(root, followlinks=True, onerror=_refuse):
+            real = {name: (Path(place) / name).resolve() for name in sorted(below) if not name.startswith(".")}
+            below[:] = [name for name, path in real.items() if path not in met]
+            met.update(real.values())
+            if CONFIG in files and is_ours(Path(place)):
+                found.append(Path(place))
+                below.clear()
+    return sorted(found)
 
 
 def is_ours(path: Path) -> bool:
-    """Whether the configuration in a folder is that of a run: other programs call their settings so too."""
-    return _read(path / CONFIG).keys() >= _PARTS
+    """Whether the configuration in a folder is that of a run: other programs call their settings so too.
+
+    One that cannot be read is a run's if something else in its folder is.
+    """
+    try:
+        content = _read(path / CONFIG)
+    except QohortError:
+        return any((path / name).exists() for name in (ENVIRONMENT, LOCK))
+    run = content.get("run")
+    numbers = [run.get(name) for name in ("seed", "seeds", "steps")] if isinstance(run, Mapping) else [None]
+    return content.keys() >= _PARTS and all(isinstance(number, int) for number in numbers)
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that may not be looked into may hold runs; one that has just been taken away holds none."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def read_finished(path: Path) -> dict[str, Any] | None:

@@ -35,11 +35,16 @@ def checkpoint_folder(folder: Path, seeds: Sequence[int]) -> Path:
 def groups_in(folder: Path) -> list[Group]:
     """The groups that a run folder has checkpoints of, in order."""
     alone = [(seed,) for seed in seeds_in(folder)]
-    pairs = [(int(first), int(last)) for first, last in _numbers(folder, r"seeds-(\d+)-to-(\d+)")]
-    several = [tuple(range(first, last + 1)) for first, last in pairs]
-    saved = [group for group in (*alone, *several) if checkpoint.paths(checkpoint_folder(folder, group))]
+    every = (*alone, *groups_of_several(folder))
+    saved = [group for group in every if checkpoint.paths(checkpoint_folder(folder, group))]
     single = {group[0] for group in saved if len(group) == 1}
     return sorted(group for group in saved if len(group) == 1 or not single & {*group})
+
+
+def groups_of_several(folder: Path) -> list[Group]:
+    """Seeds that began together in a run folder, whether or not there is a checkpoint of them yet."""
+    pairs = [(int(first), int(last)) for first, last in _numbers(folder, r"seeds-(\d+)-to-(\d+)")]
+    return [tuple(range(first, last + 1)) for first, last in pairs]
 
 
 def groups_for(begun: Sequence[Group], seeds: Sequence[int], *, together: bool) -> list[Group]:

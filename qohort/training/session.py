@@ -22,7 +22,7 @@ from qohort.training.clock import Clock
 from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs, by_seed, on_host
 from qohort.training.progress import Display
-from qohort.training.records import METRICS, TIMING, Records, check_lengths, kept_lines, last_step
+from qohort.training.records import METRICS, TIMING, Records, as_numbers, check_kept, kept_lines, last_step, strict
 from qohort.training.run import Grid, Run
 from qohort.training.seeds import Group, checkpoint_folder, named, seed_folder
 from qohort.training.sinks import TensorBoard
@@ -79,7 +79,7 @@ def absolute_of(folder: Path, seeds: Sequence[int], *, steps: int, episodes: int
             line = json.loads((seed_folder(folder, seed) / ABSOLUTE_FILE).read_text(encoding="utf-8"))
             if (line["steps"], len(line["episodes/return"])) != (steps, episodes):
                 return None
-            means[seed] = {name[5:]: value for name, value in line.items() if name.startswith("eval/")}
+            means[seed] = as_numbers({name[5:]: value for name, value in line.items() if name.startswith("eval/")})
         return means
     return None
 
@@ -103,7 +103,7 @@ def check_going_on(folder: Path, groups: Sequence[Group], *, steps: int, judged:
                     f"Give --steps {counters['step']} or more, or start another with --fresh."
                 )
             for seed, positions in zip(seeds, counters["positions"], strict=True):
-                check_lengths(seed_folder(folder, seed), positions)
+                check_kept(seed_folder(folder, seed), positions)
             continue
         for seed in seeds:
             if seed in judged or (seed_folder(folder, seed) / ABSOLUTE_FILE).exists():
@@ -306,7 +306,7 @@ class Session:
             line = {"seed": seed, "steps": self._place.step, **_scores_line(every)}
             path = seed_folder(setting.folder, seed) / ABSOLUTE_FILE
             with disk.explained(path, "write"):
-                disk.replace_json(path, line)
+                disk.replace_json(path, strict(line))
             means[seed] = {metric_name(name): _mean(value) for name, value in every.items()}
         return means
 

@@ -21,6 +21,7 @@ from qohort.training.job import check, config_of
 from qohort.training.known import CONFIG_CLASSES
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
+from qohort.training.records import as_numbers, strict
 from qohort.training.run import MAY_CHANGE, Grid, Run, asked_of, going_on, grid_of
 from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_config, read_finished
 from qohort.training.seeds import Group, groups_for, groups_in, is_stacked, named, seeds_in
@@ -79,7 +80,8 @@ def train(
         if done is not None:
             steps = f"{job.grid.steps:,} steps"
             display.say(f"{folder.path} is finished: {steps}. Give more --steps or --seeds, or --fresh.")
-            return Trained(folder.path, True, {int(seed): scores for seed, scores in done["absolute"].items()})
+            absolute = {int(seed): as_numbers(scores) for seed, scores in done["absolute"].items()}
+            return Trained(folder.path, True, absolute)
         return _train_groups(job, folder, display)
 
 
@@ -167,7 +169,7 @@ def _train_groups(job: _Job, folder: RunFolder, display: Display) -> Trained:
             display.say(str(interrupted))
             return Trained(place, False, absolute, stop.signal)
     absolute = {seed: absolute[seed] for seed in job.seeds}
-    folder.finish({"asked": job.asked, "absolute": absolute})
+    folder.finish({"asked": job.asked, "absolute": strict(absolute)})
     return Trained(place, True, absolute)
 
 

@@ -255,6 +255,16 @@ def test_lost_lines(qohort, finished):
     assert "lines are missing" in answer.err
 
 
+def test_a_damaged_line_of_metrics_leaves_the_run_as_it_is(qohort, finished):
+    metrics = finished / "seed-0" / "metrics.jsonl"
+    metrics.write_bytes(b"\0" + metrics.read_bytes()[1:])
+    before = (finished / "config.json").read_bytes(), (finished / "finished.json").read_bytes()
+    answer = qohort("resume", finished, "--steps", "300")
+    assert answer.code == 2
+    assert "metrics.jsonl is damaged: line 1 of" in answer.err
+    assert ((finished / "config.json").read_bytes(), (finished / "finished.json").read_bytes()) == before
+
+
 def test_a_damaged_config(qohort, finished):
     truncate(finished / "config.json")
     for words in (["resume", finished], ["eval", finished], [*TRAIN, *SMALL, "--folder", finished]):
@@ -289,6 +299,8 @@ def test_a_path_that_never_was(words, qohort, tmp_path, monkeypatch):
         (["resume", "--algorithm.gamma", "0.5"], "--algorithm.gamma"),
         (["resume", "--seed", "1"], "run.seed was 0 and is 1"),
         (["resume", "--folder", "elsewhere"], "move the folder first"),
+        (["resume", "--root", "elsewhere"], "move the folder first"),
+        (["resume", "--fresh"], "--fresh begins another run"),
         (["resume", "--steps", "100"], "200 steps already, and --steps is 100"),
     ],
 )

@@ -3,14 +3,19 @@
 import dataclasses
 import json
 import pathlib
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 
+from qohort.algorithms.novelty import Novelty
+from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, VDN
 from qohort.report.caveats import caveats
-from qohort.report.gather import gather, without_runs
+from qohort.report.comparison import compare
+from qohort.report.gather import SeedRun, gather, without_runs
 from qohort.report.labels import collect
 from qohort.training.run_folder import RunFolder, read_config
 from tests.report.synthetic import with_mixer, write_run
@@ -21,11 +26,15 @@ ROUGH = "Intervals of fewer than five seeds are rough"
 
 def told(root, **options) -> list[str]:
     """The sentences about a folder, but for the one about few seeds."""
-    return [said for said in caveats(collect(gather(root), root, **options)) if ROUGH not in said]
+    return [said for said in caveats(compare(collect(gather(root), root, **options))) if ROUGH not in said]
 
 
 def labels(root, **options) -> list[str]:
     return [f"{label} on {world}" for world, label in collect(gather(root), root, **options).cells]
+
+
+def saved(run: SeedRun) -> dict[str, Any]:
+    return json.loads((run.folder / "absolute.json").read_text())
 
 
 def test_a_real_run(finished):
@@ -37,7 +46,7 @@ def test_a_real_run(finished):
         assert {"eval/return", "eval/win_rate", "eval/length"} <= {*run.values}
         assert (run.episodes, run.absolute_episodes, run.absolute_steps) == (4, 4, 120)
         assert run.absolute is not None
-        assert run.absolute["eval/return"] <= run.values["eval/return"].max() + 100
+        assert run.absolute == {name: value for name, value in saved(run).items() if name.startswith("eval/")}
         assert run.seconds[0] == 0
         assert (np.diff(run.seconds) > 0).all()
         assert run.speed is not None
@@ -165,10 +174,15 @@ def test_a_run_that_was_given_more_steps(tmp_path):
 
 def test_few_seeds_are_said_to_be_rough(tmp_path):
     write_run(tmp_path / "a", {seed: WHOLE[0] for seed in range(5)}, name="vdn")
-    assert caveats(collect(gather(tmp_path), tmp_path)) == []
+    assert caveats(compare(collect(gather(tmp_path), tmp_path))) == []
     write_run(tmp_path / "b", WHOLE, name="qmix", algorithm=with_mixer(QMIX()))
-    (said,) = caveats(collect(gather(tmp_path), tmp_path))
+    (said,) = caveats(compare(collect(gather(tmp_path), tmp_path)))
     assert said.startswith("Fewer than five seeds: qmix on battle/3m (2). Intervals of fewer than five seeds are rough")
+
+
+def test_an_interval_is_as_rough_as_the_seeds_that_are_finished_are_few(tmp_path):
+    write_run(tmp_path / "a", {seed: WHOLE[0] for seed in range(5)}, name="vdn", absolute={0: 1.0, 1: 0.5})
+    assert caveats(compare(collect(gather(tmp_path), tmp_path)))[-1].startswith("Every algorithm has 2 seeds on every")
 
 
 def test_different_settings_of_one_name_are_shown_apart(tmp_path):
@@ -344,7 +358,16 @@ def test_in_a_study_the_folder_is_the_label(tmp_path):
     (tmp_path / "study.json").write_text(json.dumps({"cells": cells}))
     assert sorted(labels(tmp_path)) == sorted(f"{name} on battle/3m" for name in mixers)
     assert told(tmp_path) == []
-    assert without_runs(tmp_path) == ["The study has cells that have not begun: battle/3m/iql."]
+    assert without_runs(gather(tmp_path), tmp_path) == ["The study has cells that have not begun: battle/3m/iql."]
+
+
+def test_of_a_study_below_the_folder_cells_that_have_not_begun_are_named_too(tmp_path):
+    write_run(tmp_path / "mine" / "a" / "vdn", WHOLE, name="vdn")
+    cells = [{"name": f"a/{name}", "folder": f"a/{name}"} for name in ("vdn", "iql")]
+    (tmp_path / "mine" / "study.json").write_text(json.dumps({"cells": cells}))
+    assert without_runs(gather(tmp_path), tmp_path) == ["The study mine has cells that have not begun: a/iql."]
+    (tmp_path / "mine" / "study.json").write_text("{")
+    assert "cannot be read" in without_runs(gather(tmp_path), tmp_path)[0]
 
 
 def test_names_of_cells_keep_their_numbers(tmp_path):
@@ -362,3 +385,70 @@ def test_names_of_cells_keep_their_numbers(tmp_path):
         "other-2": "other-2",
         "vdn-0a1b2c3d-2": "vdn",
     }
+
+
+def test_configurations_of_other_programs_are_left_alone(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    for number, text in enumerate(
+        ("[1, 2]", "// a comment", '{"name": "x", "world": "y", "algorithm": {}, "run": {}}')
+    ):
+        (tmp_path / f"other-{number}").mkdir()
+        (tmp_path / f"other-{number}" / "config.json").write_text(text)
+    assert [record.folder.name for record in gather(tmp_path)] == ["run"]
+
+
+def test_a_run_with_a_damaged_configuration_is_not_passed_over(tmp_path):
+    write_run(tmp_path / "run", WHOLE)
+    (tmp_path / "run" / "config.json").write_text("{")
+    (tmp_path / "run" / "environment.json").write_text("{}")
+    with pytest.raises(QohortError, match=r"config.json is damaged"):
+        gather(tmp_path)
+
+
+def test_an_odd_version_of_a_world_stops_nothing(tmp_path):
+    write_run(tmp_path, WHOLE, process={"world_version": [1]})
+    assert gather(tmp_path)[0].world_versions == ("[1]",)
+
+
+def odd(number: int) -> ValueDecomposition:
+    """Settings that are in many ways not as usual."""
+    return dataclasses.replace(
+        with_mixer(VDN()), gamma=0.5 / number, target_interval=number, update_every=number, environments=4 * number
+    )
+
+
+def test_seeds_of_one_setting_stay_together_where_many_settings_differ(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path / f"{seed}", {seed: WHOLE[0]}, name="vdn")
+        write_run(tmp_path / "others" / f"{seed}", {seed: WHOLE[0]}, name="vdn", algorithm=odd(2))
+    found = collect(gather(tmp_path), tmp_path)
+    assert {label: len(cell.seeds) for (_, label), cell in found.cells.items()} == {"vdn": 3, "vdn others": 3}
+
+
+def test_folders_of_one_name_are_told_apart_by_their_settings(tmp_path):
+    write_run(tmp_path / "usual" / "s0", {0: WHOLE[0]}, name="vdn")
+    for number in (2, 3):
+        write_run(tmp_path / f"{number}" / "s0", {0: WHOLE[0]}, name="vdn", algorithm=odd(number))
+    labels = [label for _, label in collect(gather(tmp_path), tmp_path).cells]
+    assert len({*labels}) == 3
+    assert all(re.fullmatch("vdn( [0-9a-f]{8}| s0)?", label) for label in labels)
+
+
+def test_a_part_that_one_has_switched_off_still_tells_the_others_apart(tmp_path):
+    bonuses = {"off": Novelty(), "slow": Novelty(weight=0.1, learning_rate=1e-4), "fast": Novelty(weight=0.1)}
+    for name, bonus in bonuses.items():
+        algorithm = dataclasses.replace(with_mixer(VDN()), novelty=bonus)
+        write_run(tmp_path / name, {0: WHOLE[0]}, name="vdn", algorithm=algorithm)
+    assert sorted(label for _, label in collect(gather(tmp_path), tmp_path).cells) == [
+        "vdn weight=0",
+        "vdn weight=0.1 learning_rate=0.0001",
+        f"vdn weight=0.1 learning_rate={Novelty().learning_rate}",
+    ]
+
+
+def test_worlds_that_were_made_in_python_are_not_one_because_of_their_name(tmp_path):
+    write_run(tmp_path / "a", {0: WHOLE[0]}, name="vdn")
+    write_run(tmp_path / "b", {0: WHOLE[0]}, name="vdn")
+    config = json.loads((tmp_path / "b" / "config.json").read_text()) | {"world_object": "0123"}
+    (tmp_path / "b" / "config.json").write_text(json.dumps(config))
+    assert sorted(label for _, label in collect(gather(tmp_path), tmp_path).cells) == ["vdn", "vdn world_object=0123"]

@@ -4,6 +4,7 @@ import csv
 import json
 import pathlib
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -19,8 +20,9 @@ from qohort.report.figures import looks
 from qohort.report.gather import gather
 from qohort.report.labels import collect
 from qohort.report.marl_eval import marl_eval
-from qohort.report.table import Table
+from qohort.report.table import Table, seconds_shown
 from qohort.report.tables import tables
+from qohort.report.write_report import write_report
 from tests.report.synthetic import learning, with_mixer, write_run
 
 EASY, HARD, GAME = "battle/3m", "battle/5m_vs_6m", "games/two-step"
@@ -219,7 +221,7 @@ def test_a_metric_that_is_never_a_number_is_named(tmp_path):
 # ---- figures
 
 
-def test_any_two_of_colour_dashes_and_marker_may_be_lost():
+def test_colour_and_marker_each_tell_seven_apart_and_colour_and_dashes_more():
     found = looks([f"a{index}" for index in range(14)])
     assert len({(look.colour, str(look.dashes)) for look in found.values()}) == 14
     first = list(found.values())[:7]
@@ -319,6 +321,45 @@ def test_latex_is_whole_and_names_are_escaped(tree):
         assert not re.search(r"(?<!\\)[%#_]", body)
         assert text.isascii()
     assert r"5m\_vs\_6m" in named(compared(tree))["scores"].latex()
+
+
+def test_latex_does_not_take_a_name_for_the_length_of_a_line():
+    table = Table(name="t", title="", caption="", header=("a", "b"), rows=(("[ours]", "1"),), records=())
+    assert r"    {}[ours] & 1 \\" in table.latex().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(119.4, "119 s"), (119.6, "2 min"), (179.0, "3 min"), (7199.0, "2 h 0 min"), (9000.0, "2 h 30 min")],
+)
+def test_minutes_are_rounded(seconds, shown):
+    assert seconds_shown(seconds) == shown
+
+
+def test_bounds_on_a_win_rate_are_said_and_what_is_scaled_is_no_rate(pair, tmp_path):
+    comparison = compared(pair, bounds={"battle/3m": (0.5, 1.0)})
+    write_report(comparison, tmp_path / "out", [])
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "0 and 1 of aggregates and of thresholds are 0.5 and 1, which were given" in page
+
+
+def test_what_an_earlier_report_had_and_this_one_has_not_goes(pair, tmp_path):
+    out = tmp_path / "out"
+    write_report(compared(pair), out, [])
+    (out / "tables" / "mine.txt").write_text("kept")
+    old = {path.name for path in (out / "tables").iterdir()}
+    shutil.rmtree(pair / "vdn")
+    write_report(compared(pair), out, [])
+    new = {path.name for path in (out / "tables").iterdir()}
+    assert {"improvement-battle-3m.csv", "improvement-battle-3m.tex"} <= old - new
+    assert "mine.txt" in new
+
+
+def test_a_number_that_is_none_in_the_absolute_metric_is_left_out_of_marl_eval(tmp_path):
+    folder = write_run(tmp_path / "run", {seed: [(0, 0.0), (100, 1.0)] for seed in range(2)})
+    without_wins(folder / "seed-0" / "absolute.json")
+    content, _ = marl_eval(compared(tmp_path))
+    assert "win_rate" not in json.dumps(content, allow_nan=False)
 
 
 def test_markdown_keeps_its_columns(tmp_path):

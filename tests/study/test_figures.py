@@ -86,6 +86,25 @@ def test_worlds_that_can_be_won_and_values_that_are_no_numbers(cell, tmp_path):
     assert (figures.metric, figures.seeds[0].best, figures.seeds[1].best) == ("win_rate", 0.75, None)
 
 
+def test_odd_files_are_not_the_end_of_the_study(cell, tmp_path):
+    write(tmp_path / "seed-0" / "metrics.jsonl", {"step": 0, "eval/return": 3.0, "eval/win_rate": None})
+    write(tmp_path / "seed-0" / "timing.jsonl", {"step": 0}, {"step": 1, "seconds": None}, {"step": 2, "seconds": 5.0})
+    for content in ("null", "[]", "3"):
+        (tmp_path / "seed-0" / "absolute.json").write_text(content)
+        figures = Watch(cell, tmp_path).look()
+        assert (figures.seeds[0].last, figures.seeds[0].seconds, figures.done) == (3.0, 5.0, 0)
+
+
+def test_each_group_of_seeds_counts_its_clock_once(tmp_path):
+    four = resolve([tiny("iql", seeds=4)])[0][0]
+    for seed in range(4):
+        write(tmp_path / f"seed-{seed}" / "timing.jsonl", {"step": 0, "seconds": 3.0})
+    for group in ("seeds-0-to-1", "seeds-2-to-3"):
+        (tmp_path / group).mkdir()
+    figures = Watch(four, tmp_path).look()
+    assert (figures.seconds, figures.together) == (6.0, False)
+
+
 def test_seeds_that_train_together_share_their_time(cell, tmp_path):
     for seed in (0, 1):
         write(tmp_path / f"seed-{seed}" / "timing.jsonl", {"step": 0, "seconds": 3.0})
@@ -118,7 +137,7 @@ def test_the_time_that_is_left(cells, jobs, seconds):
 def views(cell: Cell, folder: Path) -> list[View]:
     test_a_cell_from_nothing_to_the_end(cell, folder)
     done = Watch(cell, folder).look()
-    half = Figures({0: done.seeds[0], 1: Watch(cell, folder / "none").look().seeds[1]}, False, 400)
+    half = Figures({0: done.seeds[0], 1: Watch(cell, folder / "none").look().seeds[1]}, (), 400)
     return [
         View("a/one", "finished", done, 200),
         View("a/two", "running", half, 200),

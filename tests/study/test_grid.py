@@ -130,6 +130,13 @@ def test_study_files_that_are_refused(text, sentence, tmp_path):
         read_file(tmp_path / "study.toml")
 
 
+@pytest.mark.parametrize("name", ["study.toml", "study.json"])
+def test_a_study_file_of_bytes_that_are_no_text(name, tmp_path):
+    (tmp_path / name).write_bytes(b"\xff\xfe")
+    with pytest.raises(QohortError, match=r"is no (TOML|JSON)"):
+        read_file(tmp_path / name)
+
+
 def test_a_study_file_that_is_not_there(tmp_path):
     with pytest.raises(QohortError, match="Cannot read the study file"):
         read_file(tmp_path / "study.toml")

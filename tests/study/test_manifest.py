@@ -10,7 +10,7 @@ import pytest
 from qohort.errors import QohortError
 from qohort.study.cells import Cell, resolve
 from qohort.study.grid import Grid
-from qohort.study.manifest import Manifest, holder, read_manifest, run_folders, saved_grids, taken
+from qohort.study.manifest import Manifest, holder, read_manifest, saved_grids, taken
 from qohort.training.run_folder import RunFolder
 from tests.study.tiny import tiny
 
@@ -109,7 +109,6 @@ def test_another_grid_adds_cells_and_deletes_none(tmp_path):
     made = manifest(tmp_path, tiny("vdn", "qmix"))
     assert states(made) == {"vdn": "finished", "qmix": "waiting"}
     assert made.outside == ["games/two-step/iql"] == read_manifest(tmp_path)["outside"]
-    assert run_folders(tmp_path) == ["games/two-step/iql", "games/two-step/vdn"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +186,20 @@ def test_a_damaged_manifest(text, tmp_path):
 def test_a_manifest_of_another_version(tmp_path):
     (tmp_path / "study.json").write_text(json.dumps({"format": 2, "grids": [], "cells": []}))
     with pytest.raises(QohortError, match="has the format 2"):
+        saved_grids(tmp_path)
+
+
+@pytest.mark.parametrize("part", [{"grids": [{"x": 1}]}, {"grids": None}, {"cells": [{}]}, {"cells": "abc"}])
+def test_a_manifest_that_is_not_whole(part, tmp_path):
+    content = {"format": 1, "grids": [], "cells": [], **part}
+    (tmp_path / "study.json").write_text(json.dumps(content))
+    with pytest.raises(QohortError, match="is damaged"):
+        saved_grids(tmp_path)
+
+
+def test_a_manifest_of_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "study.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(QohortError, match="is damaged"):
         saved_grids(tmp_path)
 
 

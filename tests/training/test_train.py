@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -219,6 +220,25 @@ def test_a_world_that_was_made_in_python_is_told_from_others_of_its_name(tmp_pat
     assert found[0].folder == found[2].folder != found[1].folder
     with pytest.raises(QohortError, match="world_object"):
         train(ALGORITHM, MatrixGame(np.full((2, 2), 5.0)), dataclasses.replace(run, folder=found[0].folder))
+
+
+def test_a_team_is_not_taken_to_the_registered_world_of_the_same_name(tmp_path):
+    run = Run(steps=40, chunk=10, eval_episodes=4, absolute_factor=1, root=tmp_path)
+    named = make("games/relay").spec.name
+    other, same = (train(ALGORITHM, make(name), run) for name in (f"{named}?slack=0", named))
+    assert qohort.evaluate(qohort.load(same.folder), make(named), episodes=4)
+    with pytest.raises(QohortError, match="calls itself games/relay; the registered games/relay is another one"):
+        qohort.load(other.folder)
+    assert qohort.load(other.folder, env=make("games/relay?slack=0"))
+
+
+def test_a_number_that_is_none_is_null_in_every_file(tmp_path):
+    run = Run(steps=40, chunk=10, eval_episodes=4, absolute_factor=1, root=tmp_path)
+    first = train(ALGORITHM, Clock(measured=False), run)
+    assert math.isnan(first.absolute[0]["late"])
+    for file in ("finished.json", "seed-0/absolute.json"):
+        json.loads((first.folder / file).read_text(), parse_constant=pytest.fail)
+    assert math.isnan(train(ALGORITHM, Clock(measured=False), run).absolute[0]["late"])
 
 
 def test_a_world_is_the_same_in_every_process():
