@@ -3,6 +3,7 @@
 from qohort.algorithms.novelty import Novelty
 from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.ppo import PPO
+from qohort.algorithms.registry import preset
 from qohort.algorithms.replay_free import ReplayFree
 from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.envs import AbstractEnv, check_env, make, names, register
@@ -57,6 +58,7 @@ __all__ = [
     "load",
     "make",
     "names",
+    "preset",
     "register",
     "train",
 ]

@@ -6,11 +6,18 @@ at least 1." None stands for a default and passes everywhere; what is not a numb
 
 import dataclasses
 import functools
+import inspect
+import numbers
+import types
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from qohort.errors import QohortError
 
 Number = int | float | None
+
+_NUMBERS: dict[Any, type] = {int: numbers.Integral, float: numbers.Real}
+"""NumPy's are as good."""
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "True or False", str: "text", type(None): "None"}
 
 
 def at_least(least: int | float, *, of: str = "", **settings: Number) -> None:
@@ -50,16 +57,39 @@ def one_of(choices: object, *, of: str = "", **settings: object) -> None:
 
 
 def choices(settings: Any, *, of: str = "") -> None:
-    """Refuse what the `Literal` of a field of a dataclass does not list: Python itself does not look."""
-    for name, literal in _literals(type(settings)).items():
-        one_of(literal, of=of, **{name: getattr(settings, name)})
+    """Refuse what the annotation of a field of a dataclass does not list: Python itself does not look."""
+    for name, hint in _hints(type(settings)).items():
+        value = getattr(settings, name)
+        if get_origin(hint) is Literal:
+            one_of(hint, of=of, **{name: value})
+        elif not isinstance(value, _kinds(hint)):
+            raise QohortError(f"{_named(of, name)} is {_shown(value)}; it must be {_listed(hint)}.")
 
 
 @functools.cache
-def _literals(kind: type) -> dict[str, object]:
+def _hints(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    names = (field.name for field in dataclasses.fields(kind))
-    return {name: hints[name] for name in names if get_origin(hints[name]) is Literal}
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """The classes that a value may be of: any where the annotation is more than classes."""
+    parts = _parts(hint)
+    if not all(isinstance(part, type) for part in parts):
+        return (object,)
+    return tuple(_NUMBERS.get(part, part) for part in parts)
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def _shown(value: object) -> str:
+    return f"the class {value.__name__}, not made yet: {value.__name__}()" if isinstance(value, type) else repr(value)
+
+
+def _listed(hint: Any) -> str:
+    return " or ".join(_WORDS.get(part, part.__name__) for part in _parts(hint) if not inspect.isabstract(part))
 
 
 def _named(owner: str, name: str) -> str:

@@ -61,6 +61,33 @@ print(tried)
 """
 
 
+KINDS = """
+import numpy as np
+import qohort
+
+for make, said in (
+    (lambda: qohort.ValueDecomposition(mixer="qmix"), "mixer is 'qmix'; it must be Independent or VDN or QMIX"),
+    (lambda: qohort.ValueDecomposition(mixer=qohort.Qatten), "mixer is the class Qatten, not made yet: Qatten();"),
+    (lambda: qohort.Run(steps="100"), "run.steps is '100'; it must be a whole number."),
+    (lambda: qohort.Run(steps=100.5), "run.steps is 100.5; it must be a whole number."),
+    (lambda: qohort.train("qmix", "games/and"), "The algorithm is 'qmix'; it must be settings"),
+    (lambda: qohort.train(qohort.ValueDecomposition(mixer=qohort.VDN()), "games/and", 5), "The run is 5; it must be"),
+):
+    try:
+        make()
+    except qohort.QohortError as error:
+        assert said in str(error), error
+    else:
+        raise SystemExit(f"not refused: {said}")
+qohort.ValueDecomposition(mixer=qohort.VDN(), gamma=np.float32(0.5), environments=np.int64(2))
+"""
+
+
+def test_a_setting_of_another_kind_is_refused():
+    done = subprocess.run([sys.executable, "-c", KINDS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_misspelt_choice_is_refused_wherever_there_is_one():
     """In a process of its own: here types are checked before a setting sees its values."""
     done = subprocess.run([sys.executable, "-c", MISSPELT], capture_output=True, text=True, check=False)

@@ -21,7 +21,13 @@ from qohort.training.flags import parse
 from qohort.training.programs import Programs
 from qohort.training.provenance import describe
 
-EXTRAS = {"plots": "matplotlib", "tensorboard": "tensorboardX", "pymarl": "torch"}
+EXTRAS = {
+    "plots": "matplotlib",
+    "video": "imageio_ffmpeg",
+    "tensorboard": "tensorboardX",
+    "pymarl": "torch",
+    "pettingzoo": "pettingzoo",
+}
 """An extra, and the module that shows whether it is there."""
 
 

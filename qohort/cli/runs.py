@@ -22,12 +22,12 @@ from qohort.training.train import train
 
 @dataclasses.dataclass(frozen=True)
 class ResumeFlags:
-    run: Annotated[Run, tyro.conf.arg(name="")]
+    run: Annotated[Run, tyro.conf.arg(name="")] = Run()
 
 
 def resume(argv: Sequence[str]) -> int:
     """Go on with a run; length, evaluation and logging may be changed."""
-    folder, rest = _folder("resume", argv)
+    folder, rest = _folder("resume", argv, ResumeFlags)
     config = read_run(folder)
     before = dataclasses.replace(config.run, folder=folder, fresh=False)
     flags = parse(ResumeFlags, rest, prog=f"qohort resume {folder}", default={"run": before})
@@ -72,7 +72,7 @@ def refuse(**asked: int) -> None:
 
 def evaluate(argv: Sequence[str]) -> int:
     """Greedy episodes of a saved team."""
-    folder, rest = _folder("eval", argv)
+    folder, rest = _folder("eval", argv, EvalFlags)
     flags = parse(EvalFlags, rest, prog=f"qohort eval {folder}")
     config = read_run(folder)
     seed = config.run.seed if flags.seed is None else flags.seed
@@ -94,11 +94,11 @@ def evaluate(argv: Sequence[str]) -> int:
     return 0
 
 
-def _folder(command: str, argv: Sequence[str]) -> tuple[Path, list[str]]:
+def _folder(command: str, argv: Sequence[str], kind: type) -> tuple[Path, list[str]]:
+    """The run folder, and the flags; without a folder the flags are shown with their defaults."""
     if argv and argv[0] in ("-h", "--help"):
-        print(f"usage: qohort {command} RUN [flags]\n\nRUN is a run folder.")
-        print(f"`qohort {command} RUN --help` shows the flags.")
-        raise SystemExit(0)
+        print(f"usage: qohort {command} RUN [flags]\n\nRUN is a run folder.\n")
+        parse(kind, ["--help"], prog=f"qohort {command} RUN")
     if not argv or argv[0].startswith("-"):
         raise QohortError(
             f"`qohort {command}` needs a run folder first, as in `qohort {command} runs/games/relay/...`."

@@ -9,6 +9,7 @@ import jax
 
 from qohort.errors import QohortError
 from qohort.interop.places import Arrays, Place, count, filled, has, network, take
+from qohort.interop.th_file import File, read
 from qohort.mixers.central import CentralMixer
 from qohort.networks.joint_critic import HIDDEN_LAYERS, Form, JointCritic, QTRANCritic, Size
 from qohort.spec import EnvSpec
@@ -36,8 +37,9 @@ def joint_critic_config_from_pymarl(arrays: Arrays, spec: EnvSpec, form: Form | 
     return QTRANCritic(form=form or forms[columns], size=sizes[layers], embed=embed)
 
 
-def joint_critic_from_pymarl(arrays: Arrays, spec: EnvSpec, form: Form | None = None) -> JointCritic:
-    """A joint critic with the weights of PyMARL's `QTranBase`, without an encoding that it does not read."""
+def joint_critic_from_pymarl(weights: File | Arrays, spec: EnvSpec, form: Form | None = None) -> JointCritic:
+    """A joint critic with the weights of PyMARL's `QTranBase`, a file or its arrays; encodings it does not read go."""
+    arrays = read(weights)
     config = joint_critic_config_from_pymarl(arrays, spec, form)
     if config.form == "pymarl":
         features = take(arrays, "action_encoding.0.weight").shape[1] - spec.n_actions

@@ -9,7 +9,6 @@ settings. QTRAN's critic comes in through `qohort.interop.critics`.
 
 import dataclasses
 import operator
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -21,7 +20,7 @@ from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.errors import QohortError
 from qohort.interop.critics import critic_places, read_central
 from qohort.interop.places import Arrays, Place, count, filled, has, linear, listed, network, outputs, take, title
-from qohort.interop.th_file import read_th
+from qohort.interop.th_file import File, read
 from qohort.mixers import (
     QMIX,
     QPLEX,
@@ -118,15 +117,16 @@ def agent_config_from_pymarl(arrays: Arrays, spec: EnvSpec) -> Recurrent:
     )
 
 
-def agent_from_pymarl(arrays: Arrays, spec: EnvSpec, config: Recurrent | None = None) -> IndependentTeam:
-    """A team of agents that share PyMARL's recurrent agent."""
+def agent_from_pymarl(weights: File | Arrays, spec: EnvSpec, config: Recurrent | None = None) -> IndependentTeam:
+    """A team of agents that share PyMARL's recurrent agent, given as its `agent.th` or as arrays."""
+    arrays = read(weights)
     config = agent_config_from_pymarl(arrays, spec) if config is None else config
     return _filled(config.build(spec, jax.random.key(0)), arrays, "pymarl", spec)
 
 
-def team_from_pymarl(agent: str | pathlib.Path | Arrays, spec: EnvSpec) -> LoadedTeam:
+def team_from_pymarl(agent: File | Arrays, spec: EnvSpec) -> LoadedTeam:
     """A PyMARL agent, given as its `agent.th` or as arrays, ready to act in a world or to be evaluated there."""
-    arrays = read_th(agent) if isinstance(agent, str | pathlib.Path) else agent
+    arrays = read(agent)
     config = agent_config_from_pymarl(arrays, spec)
     algorithm = ValueDecomposition(mixer=VDN(), team=config)
     return LoadedTeam(algorithm, agent_from_pymarl(arrays, spec, config), spec, step=0)
@@ -145,12 +145,13 @@ def mixer_config_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> 
     return _adjusted(kind(**_READERS[kind](arrays, spec, dialect)), settings)
 
 
-def mixer_from_pymarl(arrays: Arrays, spec: EnvSpec, **settings: Any) -> AbstractMixer:
-    """A mixer with these weights. `settings` are what weights do not tell, such as `dead` or `regulariser`.
+def mixer_from_pymarl(weights: File | Arrays, spec: EnvSpec, **settings: Any) -> AbstractMixer:
+    """A mixer with these weights, a `mixer.th` or its arrays; `settings` are what those do not tell, such as `dead`.
 
     Some releases make networks that they do not use: PyMARL2's Qatten always has head weights, QPLEX always a
     transformation. Say `weighted_head=False`, `state_bias=False` or `transformation=False` where it is not used.
     """
+    arrays = read(weights)
     config = mixer_config_from_pymarl(arrays, spec, **settings)
     mixer: Any = config.build(spec, jax.random.key(0))
     dialect = dialect_of(arrays) if arrays else "pymarl"

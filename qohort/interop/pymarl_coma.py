@@ -9,7 +9,9 @@ import numpy as np
 
 from qohort.algorithms.coma import Params
 from qohort.errors import QohortError
-from qohort.interop.pymarl import Arrays, agent_config_from_pymarl, agent_from_pymarl
+from qohort.interop.places import Arrays
+from qohort.interop.pymarl import agent_from_pymarl
+from qohort.interop.th_file import File, read
 from qohort.networks.counterfactual import CounterfactualCritic, CounterfactualValues
 from qohort.spec import EnvSpec
 
@@ -31,8 +33,9 @@ def critic_config_from_pymarl(arrays: Arrays, spec: EnvSpec) -> CounterfactualCr
     return CounterfactualCritic(hidden=hidden, last_action=columns > fewest)
 
 
-def critic_from_pymarl(arrays: Arrays, spec: EnvSpec) -> CounterfactualValues:
-    """A critic with these weights."""
+def critic_from_pymarl(weights: File | Arrays, spec: EnvSpec) -> CounterfactualValues:
+    """A critic with these weights, a `critic.th` or its arrays."""
+    arrays = read(weights)
     critic = critic_config_from_pymarl(arrays, spec).build(spec, jax.random.key(0))
     leaves, structure = jax.tree.flatten(critic)
     filled = []
@@ -46,9 +49,9 @@ def critic_from_pymarl(arrays: Arrays, spec: EnvSpec) -> CounterfactualValues:
     return jax.tree.unflatten(structure, filled)
 
 
-def coma_from_pymarl(agent: Arrays, critic: Arrays, spec: EnvSpec) -> Params:
-    """Everything that COMA learns, from what `agent.th` and `critic.th` hold (`qohort.interop.pymarl.read_th`)."""
-    team = agent_from_pymarl(agent, spec, agent_config_from_pymarl(agent, spec))
+def coma_from_pymarl(agent: File | Arrays, critic: File | Arrays, spec: EnvSpec) -> Params:
+    """Everything that COMA learns, from `agent.th` and `critic.th` or from what they hold."""
+    team = agent_from_pymarl(agent, spec)
     return Params(team=team, critic=critic_from_pymarl(critic, spec))
 
 

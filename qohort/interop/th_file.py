@@ -11,6 +11,13 @@ from qohort.errors import QohortError
 from qohort.interop.places import Arrays
 from qohort.training import disk
 
+File = str | pathlib.Path
+
+
+def read(weights: File | Arrays) -> Arrays:
+    """Arrays as they are, or those of a `.th` file."""
+    return read_th(weights) if isinstance(weights, File) else weights
+
 
 def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     """The arrays of a `.th` file."""
@@ -20,8 +27,10 @@ def read_th(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds, as the bytes happen to be read
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise QohortError(f"{path} is not a file that PyTorch has saved, or is damaged ({reason}).") from error
+        raise QohortError(
+            f"{path} is not a file that PyTorch has saved, or is damaged, or holds more than weights: save what "
+            "`state_dict()` of a network gives, not the network."
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise QohortError(
             f"{path} holds no weights by their names; name an `agent.th`, `mixer.th` or `critic.th` of PyMARL's."

@@ -1,7 +1,7 @@
 """Where windows come from: the contract of a feed."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
@@ -17,6 +17,9 @@ Mark = Any
 
 class AbstractFeed(abc.ABC):
     """Settings, and the pure functions that they define; a frozen dataclass, so a static argument."""
+
+    kept: ClassVar[str]
+    """What the frames that it needs are called."""
 
     @abc.abstractmethod
     def check_chunk(self, chunk: int) -> None:

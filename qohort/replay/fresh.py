@@ -6,6 +6,7 @@ environments have different numbers of frames; the rows after the last one are b
 """
 
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -34,6 +35,8 @@ class Since(eqx.Module):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fresh(AbstractFeed):
     """Learning from the newest steps of all environments."""
+
+    kept: ClassVar[str] = "Stretch"
 
     length: int = 128
     """Steps of a stretch; updates are made whenever so many were played."""

@@ -36,7 +36,7 @@ def check_memory(env: AbstractEnv, feed: AbstractFeed, *, environments: int, cop
     frames = shapes.capacity * environments
     each = f", {copies} times" if copies > 1 else ""
     says = (
-        f"Replay: {frames:,} frames of {env.spec.name} ("
+        f"{feed.kept}: {frames:,} frames of {env.spec.name} ("
         f"{environments} environment{'s' if environments > 1 else ''}{each}) take {size(need)}"
     )
     room = device_memory()

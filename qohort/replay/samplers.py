@@ -8,7 +8,7 @@ table that are still whole.
 """
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,8 @@ from qohort.spec import EnvSpec, Observation
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Replayed(AbstractFeed):
     """Learning from a replay of past episodes."""
+
+    kept: ClassVar[str] = "Replay"
 
     sampler: Literal["episodes", "windows"] = "episodes"
     """`episodes`: whole ones, padded; `windows`: stretches that run on across episodes, and divide long ones."""

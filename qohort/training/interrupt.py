@@ -8,7 +8,10 @@ from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_POLITE = b"\nStopping: this chunk is finished and a checkpoint saved. Ctrl-C again stops at once.\n"
+_POLITE = (
+    b"\nStopping: this chunk is finished first, then a checkpoint is saved. "
+    b"Ctrl-C again stops at once, and what came after the last checkpoint is done again.\n"
+)
 
 
 class Interrupt:

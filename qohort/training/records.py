@@ -130,6 +130,13 @@ def kept_lines(path: Path, positions: Mapping[str, int]) -> list[dict[str, Any]]
     return whole
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file that are whole, whatever a checkpoint knows of them."""
+    with contextlib.suppress(OSError):
+        return [line for part in path.read_bytes().splitlines() if (line := line_of(part)) is not None]
+    return []
+
+
 def line_of(text: bytes) -> dict[str, Any] | None:
     """A line of a metric file, or None if it is not whole; what that means is for the caller to say."""
     with contextlib.suppress(ValueError):

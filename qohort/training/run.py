@@ -6,7 +6,7 @@ import pathlib
 from typing import Any
 
 from qohort.errors import QohortError
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 
 MAY_CHANGE = frozenset(
     f"run.{name}"
@@ -53,7 +53,7 @@ class Run:
     log_every: int | None = None
     """Environment steps between two lines of training metrics; a tenth of the evaluation interval if not given."""
     checkpoint_every: float = 300.0
-    """Seconds between two checkpoints; one is made at the end and on interruption in any case."""
+    """Seconds between two checkpoints; one is made at the end, and when the run is asked to stop."""
     keep: int = 2
     """How many of the newest checkpoints stay."""
     root: str | pathlib.Path = pathlib.Path("runs")
@@ -70,6 +70,7 @@ class Run:
     """Write TensorBoard files too."""
 
     def __post_init__(self) -> None:
+        choices(self, of="run")
         for name in ("steps", "seeds", "chunk", "eval_every", "eval_episodes", "absolute_factor", "log_every", "keep"):
             at_least(1, **{_flag(name): getattr(self, name)})
         for name in ("seed", "checkpoint_every"):
@@ -113,7 +114,9 @@ def grid_of(run: Run, environments: int) -> Grid:
         _check_multiple("--steps", run.steps, chunk, what)
     eval_every = run.eval_every or _default_interval(run.steps, chunk)
     _check_multiple("--eval-every", eval_every, chunk, what)
-    _check_multiple("--steps", run.steps, eval_every, f"the evaluation interval ({eval_every})")
+    fits = run.steps % chunk == 0
+    other = f", and {run.steps} fits --eval-every {_default_interval(run.steps, chunk)}" if fits else ""
+    _check_multiple("--steps", run.steps, eval_every, f"the evaluation interval ({eval_every})", other)
     log_every = run.log_every or _largest_divisor(eval_every // chunk, 10) * chunk
     _check_multiple("--log-every", log_every, chunk, what)
     return Grid(chunk=chunk, steps=run.steps, eval_every=eval_every, log_every=log_every)
@@ -155,9 +158,11 @@ def _largest_divisor(chunks: int, parts: int) -> int:
     return next(k for k in range(wanted, 0, -1) if chunks % k == 0)
 
 
-def _check_multiple(flag: str, value: int, unit: int, what: str) -> None:
+def _check_multiple(flag: str, value: int, unit: int, what: str, other: str = "") -> None:
     if value % unit == 0:
         return
     below, above = value // unit * unit, (value // unit + 1) * unit
     nearest = below if below and value - below <= above - value else above
-    raise QohortError(f"{flag} is {value}, which is not a whole number of times {what}. The nearest is {nearest}.")
+    raise QohortError(
+        f"{flag} is {value}, which is not a whole number of times {what}. The nearest is {nearest}{other}."
+    )

@@ -24,6 +24,8 @@ from qohort.training.lock import is_held, take
 CONFIG, ENVIRONMENT, FINISHED, LOCK = "config.json", "environment.json", "finished.json", ".lock"
 _PARTS = {"name", "world", "algorithm", "run"}
 """What every configuration says."""
+_PLACES = {"run.folder", "run.root", "run.fresh"}
+"""Settings that say where a run is, and nothing of what it does."""
 _OPEN = "use the run folder"
 _IN_USE = "Wait until that run ends or stop it; to start another run beside it, give `--fresh`."
 _NAMES = "Run folders are named runs/WORLD/ALGORITHM-HASH."
@@ -87,8 +89,9 @@ class RunFolder:
             (self.path / FINISHED).unlink(missing_ok=True)  # first: a crash must not leave it beside other settings
             if self._changes or not (self.path / CONFIG).exists():
                 disk.replace_json(self.path / CONFIG, dict(self._config))
-            if self._changes:
-                self.notes.append(f"Settings changed since this run was started: {settings.listed(self._changes)}.")
+            told = {name: change for name, change in self._changes.items() if name not in _PLACES}
+            if told:
+                self.notes.append(f"Settings changed since this run was started: {settings.listed(told)}.")
             self.notes += _settle_environment(self.path, self._world_version)
 
     def finish(self, summary: Mapping[str, Any]) -> None:

@@ -22,7 +22,17 @@ from qohort.training.clock import Clock
 from qohort.training.evaluation import evaluation_key
 from qohort.training.programs import Programs, by_seed, on_host
 from qohort.training.progress import Display
-from qohort.training.records import METRICS, TIMING, Records, as_numbers, check_kept, kept_lines, last_step, strict
+from qohort.training.records import (
+    METRICS,
+    TIMING,
+    Records,
+    as_numbers,
+    check_kept,
+    kept_lines,
+    last_step,
+    read_lines,
+    strict,
+)
 from qohort.training.run import Grid, Run
 from qohort.training.seeds import Group, checkpoint_folder, named, seed_folder
 from qohort.training.sinks import TensorBoard
@@ -43,7 +53,7 @@ class Place:
     """Where a run stands: plain numbers that a checkpoint keeps beside the arrays."""
 
     best: list[float | None]
-    """The greatest mean return of an evaluation, by seed."""
+    """The greatest mean return of an evaluation after the start, by seed."""
     tally: list[Tally]
     """What is not yet in the metric files, by seed."""
     step: int = 0
@@ -187,7 +197,13 @@ class Session:
             evaluations=self._evaluations_of(loaded.counters),
         )
         if self._place.step < self._setting.grid.steps:
-            self._setting.display.say(f"{self._name()}: going on from step {self._place.step:,}.")
+            self._setting.display.say(f"{self._name()}: going on from step {self._place.step:,}{self._repeated()}.")
+
+    def _repeated(self) -> str:
+        """What was done after the checkpoint, and is done again."""
+        lines = read_lines(seed_folder(self._setting.folder, self._seeds[0]) / METRICS)
+        again = max((line["step"] for line in lines), default=0) - self._place.step
+        return f"; {again:,} steps that came after the checkpoint are done again" if again > 0 else ""
 
     def _evaluations_of(self, counters: Mapping[str, Any]) -> int:
         """How many a checkpoint knows of; an older one does not say, and the metric files do."""
@@ -273,7 +289,7 @@ class Session:
             self._records[lane].write(seed, place.step, _scores_line(mine))
             mean, best = _mean(mine["return"]), place.best[lane]
             better[lane] = best is None or mean >= best  # of equals the later one, which has learned more
-            if better[lane]:
+            if better[lane] and place.step:  # a team that has learned nothing is kept only until there is another
                 place.best[lane] = mean
         self._best = self._choose(better, params)
         place.evaluated = place.step

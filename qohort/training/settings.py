@@ -155,7 +155,10 @@ def _revived(value: Any, hint: Any, registry: Mapping[str, type], *, where: str)
     kind, given = value[KIND], {name: item for name, item in value.items() if name != KIND}
     at = where.lstrip(".") or "the configuration"
     if kind not in registry:
-        raise QohortError(f"{at} is of the kind {kind!r}, which is not known here; known are {_names(registry)}.")
+        raise QohortError(
+            f"{at} is of the kind {kind!r}, which is not known here; known are {_names(registry)}. Of a class of your "
+            f"own, tell which it is, as in `qohort.load(run, classes=[{kind}])`."
+        )
     known = {field.name: field for field in dataclasses.fields(registry[kind])}
     for name in given:
         if name not in known:

@@ -65,7 +65,8 @@ def train(
         source: where the settings come from; kept in the run folder.
         display: where progress is shown; standard error if not given.
     """
-    run = run or Run()
+    run = Run() if run is None else run
+    _check_kinds(algorithm, run)
     if run.deterministic:
         be_deterministic()  # before anything is computed
     job = _job(algorithm, world, run, name=name, source=source)
@@ -83,6 +84,16 @@ def train(
             absolute = {int(seed): as_numbers(scores) for seed, scores in done["absolute"].items()}
             return Trained(folder.path, True, absolute)
         return _train_groups(job, folder, display)
+
+
+def _check_kinds(algorithm: object, run: object) -> None:
+    if not isinstance(algorithm, AbstractAlgorithm):
+        raise QohortError(
+            f"The algorithm is {algorithm!r}; it must be settings, such as `ValueDecomposition(mixer=Qatten())`, or "
+            '`qohort.preset("qatten", "battle/3m").algorithm`.'
+        )
+    if not isinstance(run, Run):
+        raise QohortError(f"The run is {run!r}; it must be a `Run`, such as `Run(steps=100_000)`.")
 
 
 def algorithm_name(algorithm: AbstractAlgorithm) -> str:

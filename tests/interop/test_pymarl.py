@@ -17,9 +17,9 @@ from qohort.interop.pymarl import (
     agent_from_pymarl,
     mixer_config_from_pymarl,
     mixer_from_pymarl,
-    read_th,
     to_pymarl,
 )
+from qohort.interop.th_file import read_th
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, MixerConfig, Qatten, Qlinear, QPLEXQatten
 from qohort.networks.base import View
 from qohort.networks.recurrent import Recurrent

@@ -20,9 +20,10 @@ from qohort.algorithms.value_decomposition import ValueDecomposition
 from qohort.algorithms.weighted_qmix import WeightedQMIX
 from qohort.errors import QohortError
 from qohort.interop.critics import joint_critic_from_pymarl
-from qohort.interop.pymarl import agent_from_pymarl, mixer_from_pymarl, read_th
+from qohort.interop.pymarl import agent_from_pymarl, mixer_from_pymarl
 from qohort.interop.pymarl_coma import coma_from_pymarl
 from qohort.interop.pymarl_files import models, save_models, write_th
+from qohort.interop.th_file import read_th
 from qohort.mixers import QMIX, QPLEX, VDN, Central, Importance, Independent
 from qohort.networks.counterfactual import CounterfactualCritic
 from qohort.networks.joint_critic import QTRANCritic

@@ -232,6 +232,21 @@ def test_a_team_is_not_taken_to_the_registered_world_of_the_same_name(tmp_path):
     assert qohort.load(other.folder, env=make("games/relay?slack=0"))
 
 
+def test_a_team_that_has_learned_nothing_is_not_the_best(tmp_path, monkeypatch):
+    """The first evaluation is the greatest, and counts only while it is the only one."""
+    scores = iter([9.0, 1.0, 2.0, 1.5])
+    own = Programs.evaluate
+
+    def evaluate(self, team, keys, *, episodes):
+        played = own(self, team, keys, episodes=episodes)
+        return {**played, "return": np.full_like(played["return"], next(scores, 0.0))}
+
+    monkeypatch.setattr(Programs, "evaluate", evaluate)
+    folder = go(tmp_path / "run", steps=300).folder
+    counters = checkpoint.read_counters(checkpoint.paths(checkpoint_folder(folder, [0]))[0])
+    assert counters["best"] == [2.0]
+
+
 def test_a_number_that_is_none_is_null_in_every_file(tmp_path):
     run = Run(steps=40, chunk=10, eval_episodes=4, absolute_factor=1, root=tmp_path)
     first = train(ALGORITHM, Clock(measured=False), run)

@@ -188,7 +188,11 @@ class WorldParallelEnv(ParallelEnv):
                 raise QohortError(
                     f"{self.world.spec.name}: the action of {agent} is {actions[agent]!r}; actions are whole numbers."
                 ) from None
-            if 0 <= action < avail.shape[1] and avail[index, action]:
+            if not 0 <= action < avail.shape[1]:
+                raise QohortError(
+                    f"{self.world.spec.name}: the action of {agent} is {action}; actions are 0 to {avail.shape[1] - 1}."
+                )
+            if avail[index, action]:
                 chosen[index] = action
             elif self._strict:
                 can = ", ".join(map(str, np.flatnonzero(avail[index])))

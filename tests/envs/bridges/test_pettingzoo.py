@@ -97,6 +97,12 @@ def test_what_is_not_available_is_replaced_and_said(battle):
     assert all(info["replaced"] for info in infos.values())
 
 
+def test_what_is_no_action_is_refused(battle):
+    battle.reset(seed=0)
+    with pytest.raises(QohortError, match="the action of Marine 1 is 99; actions are 0 to 8"):
+        battle.step(dict.fromkeys(battle.agents, 99))
+
+
 def test_strict_environments_refuse_it():
     env = parallel_env(BATTLE, strict=True)
     env.reset(seed=0)
