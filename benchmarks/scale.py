@@ -4,7 +4,8 @@
 
 Each world is measured in a process of its own. Times are medians, of one step of two environments, of one choice of all
 actions, and of one update on two windows of eight steps; `mixing` is Qatten's part of an update by itself, value and
-gradient. Beside them stand what one frame of replay takes and the most memory that the process has held.
+gradient. Beside them stand what a team sees in one moment, what a frame of replay takes, from which that is computed
+when it is drawn, and the most memory that the process has held.
 """
 
 import dataclasses
@@ -29,6 +30,7 @@ from qohort import FeedForward, Optimiser, Qatten, Replayed, ValueDecomposition
 from qohort.algorithms.joint import mix
 from qohort.envs import AbstractEnv
 from qohort.networks.base import View
+from qohort.replay.frames import blank_frame
 from qohort.replay.window import Window
 from qohort.spec import EnvSpec, Observation
 from qohort.training.provenance import describe
@@ -55,6 +57,10 @@ class Flags:
     only: Annotated[
         str, tyro.conf.arg(help="Measure this world here and print the numbers; what each process runs.")
     ] = ""
+
+
+def bytes_of(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -105,7 +111,6 @@ def measured(world: str) -> dict[str, Any]:
         return jnp.sum(mix(mixer, values[..., 0], values, moment).q_tot)
 
     values = jnp.ones((STEPS, WINDOWS, spec.n_agents, spec.n_actions))
-    frame = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(seen)) / ENVIRONMENTS
     row = {
         "world": world,
         "agents": spec.n_agents,
@@ -113,7 +118,8 @@ def measured(world: str) -> dict[str, Any]:
         "act_ms": timed(lambda: act(team, view)),
         "update_ms": timed(lambda: update(learner, window, jax.random.key(3))),
         "mixing_ms": timed(lambda: mixing(learner.params.mixer, values)),
-        "frame_bytes_per_agent": frame / spec.n_agents,
+        "moment_bytes_per_agent": bytes_of(seen) / ENVIRONMENTS / spec.n_agents,
+        "frame_bytes_per_agent": bytes_of(blank_frame(env)) / spec.n_agents,
         "weights": sum(leaf.size for leaf in jax.tree.leaves(learner.params)),
     }
     return row | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
@@ -146,14 +152,14 @@ def repeated(spec: EnvSpec, seen: Observation, actions: jax.Array) -> Window:
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     columns = ("world", "agents", "step, ms", "act, ms", "update, ms", "of it mixing")
-    columns += ("frame, bytes per agent", "weights", "peak, MiB")
+    columns += ("seen, bytes per agent", "frame, bytes per agent", "weights", "peak, MiB")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
         times = " | ".join(f"{row[name]:.1f}" for name in ("step_ms", "act_ms", "update_ms", "mixing_ms"))
         name = row["world"].split("?")[0]
         lines.append(
-            f"| `{name}` | {row['agents']} | {times} | {row['frame_bytes_per_agent']:,.0f} | {row['weights']:,} | "
-            f"{row['peak_mib']:,.0f} |"
+            f"| `{name}` | {row['agents']} | {times} | {row['moment_bytes_per_agent']:,.0f} | "
+            f"{row['frame_bytes_per_agent']:,.0f} | {row['weights']:,} | {row['peak_mib']:,.0f} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from qohort.analyse.played import Played, mixed, play, utilities
+from qohort.analyse.played import Played, copies, mixed, play, utilities
 from qohort.analyse.ranks import correlation, exchanged, known_mean, known_quantile, normalised_entropy, rank_directions
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
@@ -99,7 +99,8 @@ def ask(subject: Subject, played: Played, *, seed: int = 0) -> Attention:
     blank = subject.untrained(UNTRAINED)
     strangers = [gaze_of(_nth(blank, index), played) for index in range(UNTRAINED)]
     rng = np.random.default_rng(seed)
-    draws = [exchanged(alive, played.episode, rng) for _ in range(EXCHANGES)]
+    once = copies(played)
+    draws = [exchanged(alive, once, rng) for _ in range(EXCHANGES)]
     by_chance = np.stack([_table(np.take_along_axis(eyes, source[None], axis=-1), sides) for source in draws])
     others = [rank_directions(np.moveaxis(stranger.shares, 1, 0), alive[None]) for stranger in strangers]
     dead, last = ~alive.all(axis=-1) & alive.any(axis=-1), alive.sum(axis=-1) == 1

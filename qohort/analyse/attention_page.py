@@ -251,8 +251,9 @@ _METHODS = f"""## How the numbers are made
 All greedy episodes of a seed, moment by moment, with the mixer of the same team. **Rank correlation**:
 Spearman's, in each moment among the living, averaged over the moments in which both have an order. **Within kinds**:
 the same among the living of one kind. **Intervals**: Student's, 95 %, over seeds. **Exchanged keys**: {EXCHANGES}
-times, the living of each episode exchange their λ for the whole episode; a correlation is beyond them if it is greater
-than 95 % of theirs. **Untrained**: {UNTRAINED} mixers as they are drawn before training, on the same moments. λ is a
-smooth function of the agents' features, so any mixer's λ is correlated with some of them; only what exceeds the
-untrained ones was learned. **Matching**: heads of different seeds by their correlations, Hungarian method.
+times, the living of each episode exchange their λ for the whole episode, in copies of an episode alike; a correlation
+is beyond them if it is greater than 95 % of theirs. **Untrained**: {UNTRAINED} mixers as they are drawn before
+training, on the same moments. λ is a smooth function of the agents' features, so any mixer's λ is correlated with some
+of them; only what exceeds the untrained ones was learned. **Matching**: heads of different seeds by their correlations,
+Hungarian method.
 """

@@ -17,13 +17,11 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from qohort.analyse.influence import Replays, by_replay, by_tables
+from qohort.analyse.influence import Replays, by_replay, by_tables, game_of
 from qohort.analyse.played import Played, mixed, play, spaced, utilities, weights_of
 from qohort.analyse.ranks import correlation, rank_directions
 from qohort.analyse.shapley import counterfactual, shapley
 from qohort.analyse.subject import Subject
-from qohort.envs.games.matrix import MatrixGame
-from qohort.envs.games.tabular import TabularGame
 from qohort.errors import QohortError
 from qohort.limits import at_least, at_most, share
 
@@ -47,7 +45,7 @@ class Credit:
     shapley: Float[np.ndarray, "Z N"]
     counterfactual: Float[np.ndarray, "Z N"]
     measures: dict[str, Float[np.ndarray, "Z N"]]
-    """By name; of the untrained mixers the first one's."""
+    """By name, all but those of untrained mixers."""
     ranks: dict[str, tuple[float, float]]
     """Mean rank correlation, among the living of a moment, with Shapley values and with counterfactuals."""
     linear: dict[str, tuple[float, float]]
@@ -74,23 +72,36 @@ def weigh(
         episodes: how many greedy episodes are played.
         stream: their random stream.
         moments: how many of their moments are asked, evenly spaced.
-        how: the discount, and how play is taken up again where there are no tables.
+        how: the discount, and how play is taken up again where there are no tables; with tables, only the discount.
     """
     how = how or Replays()
     share(gamma=how.gamma)
     at_least(1, moments=moments, hold=how.hold)
     at_least(2, draws=how.draws)
     at_most(MOST_DRAWS, draws=how.draws)
-    tabular = isinstance(subject.env, TabularGame | MatrixGame)
-    played = play(subject, episodes=episodes, stream=stream, resumable=not tabular)
+    game = game_of(subject.env)
+    if game is not None:
+        _check_tables(subject.world, how)
+    played = play(subject, episodes=episodes, stream=stream, resumable=game is None)
     played = played.at(spaced(played.moments, moments))
     if mixed(subject.mixer, played).q_tot.shape[1] != 1:
         raise QohortError(f"{subject.name} gives a value to each agent and mixes nothing; there is no credit to weigh.")
-    if isinstance(subject.env, TabularGame | MatrixGame):
-        values = by_tables(subject.env, played, gamma=how.gamma)
-    else:
-        values = by_replay(subject, played, how=how)
+    values = by_replay(subject, played, how=how) if game is None else by_tables(game, played, gamma=how.gamma)
     return compared(subject, played, values)
+
+
+def _check_tables(world: str, how: Replays) -> None:
+    """Refuse settings of replays that a table does not heed."""
+    if how.hold != 1:
+        raise QohortError(
+            f"hold is {how.hold}, but {world} has tables: these value one joint action and optimal play afterwards, so "
+            "nobody can stay out for longer. Leave hold at 1."
+        )
+    if how.draws != Replays.draws:
+        raise QohortError(
+            f"draws is {how.draws}, but {world} has tables, whose values are exact: nothing is drawn. Leave draws at "
+            f"{Replays.draws}."
+        )
 
 
 def compared(subject: Subject, played: Played, values: Float[np.ndarray, "Z C D"]) -> Credit:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from qohort.analyse.credit import MEASURES, UNTRAINED, Credit
-from qohort.analyse.influence import Replays
+from qohort.analyse.influence import Replays, game_of
 from qohort.analyse.page import Picture, grid, headline, mean_of, told, write
 from qohort.analyse.points import spread_points
 from qohort.analyse.ranks import over_seeds
@@ -108,8 +108,15 @@ def numbers(found: Sequence[Credit], how: Replays) -> dict[str, Any]:
         }
         for item in found
     ]
-    head = {"format": 1, "world": subject.world, "name": subject.name, "how": how, "findings": findings(found)}
-    return {**head, "seeds": seeds}
+    return {
+        "format": 1,
+        "world": subject.world,
+        "name": subject.name,
+        "how": how,
+        "continuation": "optimal" if _optimal(found) else "team",
+        "findings": findings(found),
+        "seeds": seeds,
+    }
 
 
 def draw(found: Sequence[Credit], paths: Sequence[Path]) -> None:
@@ -187,17 +194,23 @@ def _table(found: Sequence[Credit]) -> str:
 _SIDES = ("Shapley value", "counterfactual")
 
 
+def _optimal(found: Sequence[Credit]) -> bool:
+    """Whether the values that coalitions have assume optimal play afterwards."""
+    return game_of(found[0].subject.env) is not None
+
+
 def _methods(found: Sequence[Credit], how: Replays) -> str:
-    exact, gamma = all(item.exact for item in found), f"the discount is {how.gamma:g}"
     after = "" if how.hold == 1 else f" for {how.hold} steps"
-    if exact:
-        truth = f"exact, from the values of all joint actions in the moment; {gamma}"
+    if all(item.exact for item in found):
+        truth = "exact, from the values of all joint actions in the moment"
     else:
-        truth = f"from play taken up again in the moment, {how.draws} draws of what those outside do; {gamma}"
+        truth = f"from play taken up again in the moment, {how.draws} draws of what those outside do"
+    goes_on = "Afterwards everyone plays optimally" if _optimal(found) else "Afterwards the team goes on as it plays"
     return f"""## How the numbers are made
 
 Evenly spaced moments of greedy episodes. **Coalition**: its agents act as they did, the others take any available
-action{after}, all with the same chance. The values of all coalitions are {truth}.
+action{after}, all with the same chance. {goes_on}; the discount is {how.gamma:g}. The values of all
+coalitions are {truth}.
 **Shapley value**: what an agent adds, on average over all orders of joining. **Counterfactual**: what is lost if it
 alone is left out. **Weight**: dQ_tot/dQ of the agent, for Qatten all heads' attention together. **Advantage**: the
 utility of the agent's action less the mean over its available actions. **Untrained**: {UNTRAINED} mixers as they are

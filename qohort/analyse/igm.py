@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from qohort.algorithms.joint import pick
-from qohort.analyse.played import Played, mixed, play, spaced, weights_of
+from qohort.analyse.played import Played, distinct, mixed, play, spaced, weights_of
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
 from qohort.estimators.exploration import mask_unavailable
@@ -36,13 +36,23 @@ STARTS = 32
 """Where searches begin: at the greedy joint action, and at random ones."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which moments were asked, and how; see `audit`."""
+
+    episodes: int
+    stream: int
+    moments: int
+    most: int
+    exploration: float
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Audit:
     """What was found for one seed; the first axis of arrays is the moments that were asked."""
 
     subject: Subject
-    stream: int
-    """Of the episodes."""
+    how: Asked
     played: Played
     """The moments that were asked, of all that were played."""
     greedy: Int[np.ndarray, "Z N"]
@@ -102,7 +112,7 @@ def audit(
             best[row], gap[row] = joint, value - q_greedy[row, 0]
     return Audit(
         subject=subject,
-        stream=stream,
+        how=Asked(episodes=episodes, stream=stream, moments=moments, most=most, exploration=exploration),
         played=played,
         greedy=greedy,
         best=best,
@@ -110,13 +120,6 @@ def audit(
         enumerated=enumerated,
         gradients=weights_of(subject.mixer, played, greedy),
     )
-
-
-def distinct(played: Played) -> Int[np.ndarray, " Z"]:
-    """The first of all moments that are the same to mixer and agents; a game without a state has just one."""
-    parts = (played.values, *jax.tree.leaves(played.observation))
-    flat = np.concatenate([np.asarray(part, np.float32).reshape(played.moments, -1) for part in parts], axis=1)
-    return np.sort(np.unique(flat, axis=0, return_index=True)[1])
 
 
 def joint_actions(avail: Bool[np.ndarray, "N A"]) -> Int[np.ndarray, "J N"]:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from qohort.analyse.igm import Audit, worst
+from qohort.analyse.igm import STARTS, Asked, Audit, worst
 from qohort.analyse.page import Picture, grid, headline, mean_of, share_of, told, write
 from qohort.analyse.points import spread_points
-from qohort.analyse.ranks import over_seeds
+from qohort.analyse.ranks import known_mean, over_seeds
 from qohort.report.figures import FAINT, INK, MUTED, OURS, footnote, save, styled
 from qohort.report.statistics import wilson
 
@@ -20,9 +21,9 @@ LISTED = 10
 _THEIRS = "#d55e00"
 
 
-def write_igm(audits: Sequence[Audit], out: Path, *, exploration: float = 0.0) -> tuple[list[Path], str]:
-    """Write `igm.md`, `igm.json` and the figures."""
-    subject = audits[0].subject
+def write_igm(audits: Sequence[Audit], out: Path) -> tuple[list[Path], str]:
+    """Write `igm.md`, `igm.json` and the figures; the seeds were all asked in one way."""
+    subject, how = audits[0].subject, audits[0].how
     listed = worst(audits, LISTED)
     sections: list[str | Picture] = [
         headline("IGM", subject),
@@ -37,9 +38,9 @@ def write_igm(audits: Sequence[Audit], out: Path, *, exploration: float = 0.0) -
             "## How much is lost",
             Picture("igm-gaps", "Gaps of the violations", lambda paths: draw_gaps(audits, paths)),
             "## The greatest violations",
-            _listed(listed, watchable=exploration == 0),
+            _listed(listed, watchable=how.exploration == 0),
         ]
-    sections.append(_METHODS)
+    sections.append(_methods(how))
     return write(out, NAME, sections=sections, numbers=numbers(audits))
 
 
@@ -89,7 +90,7 @@ def numbers(audits: Sequence[Audit]) -> dict[str, Any]:
                 "wilson": wilson(broken, len(item.gap)),
                 "least_gradient": float(item.gradients[item.played.alive].min()),
                 "negative_gradients": float((item.gradients[item.played.alive] < 0).mean()),
-                "mean_gradient": item.gradients.mean(axis=0),
+                "mean_gradient": known_mean(_slopes(item), axis=0),
                 "list": [
                     {
                         "episode": int(item.played.episode[row]),
@@ -108,6 +109,7 @@ def numbers(audits: Sequence[Audit]) -> dict[str, Any]:
         "format": 1,
         "world": subject.world,
         "name": subject.name,
+        "how": audits[0].how,
         "findings": findings(audits),
         "agents": subject.env.spec.agents,
         "actions": subject.env.spec.actions,
@@ -118,7 +120,7 @@ def numbers(audits: Sequence[Audit]) -> dict[str, Any]:
 def draw_gradients(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
     """For each agent, the middle 95 % of dQ_tot / dQ_i over moments (grey) and every seed's mean."""
     names = audits[0].subject.env.spec.agents
-    slopes = [np.where(item.played.alive, item.gradients, np.nan) for item in audits]
+    slopes = [_slopes(item) for item in audits]
     every = np.concatenate(slopes)
     with styled(11):
         from matplotlib.figure import Figure
@@ -132,9 +134,7 @@ def draw_gradients(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
             axes.barh(agent, high - low, left=low, height=0.7, color=FAINT, alpha=0.7, zorder=1)
             least = float(np.nanmin(every[:, agent]))
             axes.scatter([least], [agent], marker="|", s=80, color=_THEIRS if least < 0 else MUTED, zorder=2)
-            means = np.array(
-                [np.nanmean(own[:, agent]) if (~np.isnan(own[:, agent])).any() else np.nan for own in slopes]
-            )
+            means = np.array([known_mean(own[:, agent], axis=0) for own in slopes])
             spread_points(axes, means, agent, over_seeds(means))
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(names)), names)
@@ -165,6 +165,11 @@ def draw_gaps(audits: Sequence[Audit], paths: Sequence[Path]) -> None:
         axes.set_ylabel("gap in Q_tot")
         footnote(figure, "Blue dots: the greedy joint action is the best. Orange: another is, by so much.")
         save(figure, paths)
+
+
+def _slopes(audit: Audit) -> Float[np.ndarray, "Z N"]:
+    """dQ_tot / dQ_i of the living; unknown of the dead."""
+    return np.where(audit.played.alive, audit.gradients, np.nan)
 
 
 def _by_seed(audits: Sequence[Audit]) -> str:
@@ -214,17 +219,22 @@ def _listed(listed: Sequence[tuple[Audit, int]], *, watchable: bool) -> str:
     first, row = listed[0]
     command = (
         f"qohort watch {shlex.quote(str(first.subject.run))} --seed {first.subject.seed} --which {first.subject.which} "
-        f"--number {int(first.played.episode[row])}" + (f" --stream {first.stream}" if first.stream else "")
+        f"--number {int(first.played.episode[row])}" + (f" --stream {first.how.stream}" if first.how.stream else "")
     )
     return f"{table}\n\nTo watch the first one: `{command}`." if watchable else table
 
 
-_METHODS = """## How the numbers are made
+def _methods(how: Asked) -> str:
+    acting = "in which all agents are greedy"
+    if how.exploration:
+        acting = f"in which agents act at random with probability {how.exploration:g}; none can be watched again"
+    return f"""## How the numbers are made
 
-Evenly spaced distinct moments of episodes of each seed, with the mixer of the same team. **Violated**: some
-available joint action has a greater Q_tot than the greedy one, by more than rounding; the interval is Wilson's, 95 %,
-as if moments were independent, which those of one episode are not. **Enumerated**: every available joint action was
-asked; elsewhere hill climbing from 32 starts was made, so violations may be missed but none is invented.
-**dQ_tot/dQ**: as learning sees it; QPLEX stops gradients through advantages, so there it is the weight of the
-transformation alone.
+At most {how.moments:,} evenly spaced distinct moments of {how.episodes:,} episodes of each seed
+(random stream {how.stream}), {acting}. The mixer is the same team's.
+**Violated**: some available joint action has a greater Q_tot than the greedy one, by more than rounding; the interval
+is Wilson's, 95 %, as if moments were independent, which those of one episode are not. **Enumerated**: every available
+joint action was asked, where there are at most {how.most:,}; elsewhere hill climbing from {STARTS} starts was made, so
+violations may be missed but none is invented. **dQ_tot/dQ**: as learning sees it; QPLEX stops gradients through
+advantages, so there it is the weight of the transformation alone.
 """

@@ -1,12 +1,11 @@
 """What each agent's action was truly worth: coalitions of agents that act, while the others act at random.
 
-In a world with tables the optimal values of all joint actions are known and the answer is exact. Elsewhere play is
-taken up again from the moment itself, with every coalition; that is exact where the world draws nothing and all joint
-actions are tried, and a mean over draws elsewhere.
+In a world with tables the optimal values of all joint actions are known and the answer is exact, for optimal play after
+the moment. Elsewhere play is taken up again from the moment itself, with every coalition, and the team goes on as it
+plays; that is exact where the world draws nothing and all joint actions are tried, and a mean over draws elsewhere.
 """
 
 import dataclasses
-import itertools
 
 import equinox as eqx
 import jax
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm
+from qohort.analyse.igm import joint_actions
 from qohort.analyse.played import Played
 from qohort.analyse.shapley import coalition_values, coalitions
 from qohort.analyse.subject import Subject
@@ -39,6 +39,11 @@ class Replays:
     """How often each coalition is played; at least twice, since halves of the draws are compared."""
     most: int = 512
     """Up to so many joint actions, all of them are tried (if `hold` is 1)."""
+
+
+def game_of(env: AbstractEnv) -> TabularGame | MatrixGame | None:
+    """The world, if it has tables."""
+    return env if isinstance(env, TabularGame | MatrixGame) else None
 
 
 def by_tables(game: TabularGame | MatrixGame, played: Played, *, gamma: float) -> Float[np.ndarray, "Z C 1"]:
@@ -77,7 +82,7 @@ def _values(
     """All coalitions in one moment."""
     members = coalitions(len(actions))
     if how.hold == 1 and np.prod(avail.sum(axis=-1), dtype=float) <= how.most:
-        every = np.array(list(itertools.product(*(np.flatnonzero(row) for row in avail))), np.int32)
+        every = joint_actions(avail)
         filled = every[np.arange(_rounded(len(every))) % len(every)]
         outside = np.zeros(filled.shape, bool)
         drawn = np.repeat(filled[:, None], how.draws, axis=1)

@@ -15,6 +15,7 @@ from qohort.errors import QohortError
 from qohort.report import figures
 from qohort.report.plain import plain
 from qohort.report.statistics import Interval
+from qohort.report.table import Table
 from qohort.training import disk
 
 Draw = Callable[[list[Path]], object]
@@ -81,9 +82,9 @@ def headline(what: str, subject: Subject) -> str:
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> str:
     """A table in Markdown; so many columns at the left are words."""
-    align = ["---"] * texts + ["---:"] * (len(header) - texts)
-    lines = [header, align, *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    cells = tuple(map(tuple, rows))
+    table = Table(name="", title="", caption="", header=tuple(header), rows=cells, records=(), texts=texts)
+    return table.markdown().rstrip("\n")
 
 
 def told(interval: Interval, digits: int = 2) -> str:

@@ -115,6 +115,20 @@ def spaced(count: int, wanted: int) -> Int[np.ndarray, " _"]:
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
+def distinct(played: Played) -> Int[np.ndarray, " Z"]:
+    """The first of all moments that are the same to mixer and agents; a game without a state has just one."""
+    return np.sort(np.unique(_seen(played), axis=0, return_index=True)[1])
+
+
+def copies(played: Played) -> Int[np.ndarray, " Z"]:
+    """For each moment, the first episode that its own repeats in every moment; without chance, all repeat one."""
+    seen, first, found = _seen(played), dict[bytes, int](), np.empty_like(played.episode)
+    for episode in np.unique(played.episode):
+        own = played.episode == episode
+        found[own] = first.setdefault(seen[own].tobytes(), int(episode))
+    return found
+
+
 def mixed(mixer: AbstractMixer, played: Played, actions: Int[np.ndarray, "Z N"] | None = None) -> MixerOutput:
     """What a mixer says of each moment, of the actions that were taken if no others are named."""
     return _mixed(mixer, *_moments(played, actions))
@@ -131,6 +145,12 @@ def utilities(played: Played) -> Float[np.ndarray, "Z N"]:
     """Of the actions that were taken."""
     taken = np.take_along_axis(played.values, played.actions[..., None].astype(np.int64), axis=-1)
     return taken[..., 0].astype(np.float64)
+
+
+def _seen(played: Played) -> Float[np.ndarray, "Z X"]:
+    """All that mixer and agents know of each moment."""
+    parts = (played.values, *jax.tree.leaves(played.observation))
+    return np.concatenate([np.asarray(part, np.float32).reshape(played.moments, -1) for part in parts], axis=1)
 
 
 def _moments(played: Played, actions: Int[np.ndarray, "Z N"] | None) -> tuple[Array, Array, Observation]:

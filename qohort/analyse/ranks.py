@@ -61,8 +61,19 @@ def rank_directions(values: Float[np.ndarray, "*rows N"], among: Bool[np.ndarray
 
     The inner product of two such rows is Spearman's correlation. Equal values share the mean of their ranks.
     """
-    pairs = among[..., :, None] & among[..., None, :]
-    above = np.where(pairs, np.sign(values[..., :, None] - values[..., None, :]), 0.0).sum(axis=-1)
+    among = np.broadcast_to(among, values.shape)
+    order = np.lexsort((values, ~among), axis=-1)  # those who are not among them come last
+    ordered, inside = np.take_along_axis(values, order, axis=-1), np.take_along_axis(among, order, axis=-1)
+    places, last = np.arange(values.shape[-1]), values.shape[-1] - 1
+    differs = (ordered[..., 1:] != ordered[..., :-1]) | ~inside[..., 1:]
+    edge = np.ones((*values.shape[:-1], 1), bool)
+    begins, ends = np.concatenate([edge, differs], axis=-1), np.concatenate([differs, edge], axis=-1)
+    below = np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
+    through = np.minimum.accumulate(np.where(ends, places, last)[..., ::-1], axis=-1)[..., ::-1]
+    known = inside & ~np.isnan(np.where(among, values, 0)).any(axis=-1, keepdims=True)
+    excess = np.where(known, below + through - (inside.sum(axis=-1, keepdims=True) - 1), 0)
+    above = np.zeros(values.shape, np.result_type(values.dtype, 0.0))
+    np.put_along_axis(above, order, excess, axis=-1)
     length = np.sqrt((above**2).sum(axis=-1, keepdims=True))  # half of `above` is the rank less its mean
     return np.divide(above, length, out=np.zeros_like(above), where=length > 0)
 
@@ -81,7 +92,7 @@ def exchanged(
     """Whose key each agent gets: a random exchange among the living that stays the same through an episode.
 
     It stays, because moments of an episode are much alike; exchanges anew in every moment would make a null that is
-    far too narrow.
+    far too narrow. So would exchanges of their own for episodes that are copies of each other: these have one number.
     """
     _, which = np.unique(episode, return_inverse=True)
     order = rng.random((which.max() + 1, alive.shape[1]))[which]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PRNGKeyArray
 
 from qohort.algorithms.base import AbstractAlgorithm
-from qohort.envs import AbstractEnv, make
+from qohort.envs import AbstractEnv
 from qohort.errors import QohortError
 from qohort.mixers.base import AbstractMixer
 from qohort.networks.base import AbstractTeam
@@ -127,7 +127,7 @@ def _drawn(algorithm: AbstractAlgorithm, spec: EnvSpec, keys: Key[Array, " R"]) 
 
 def _subject(run: Path, seed: int, which: Which, env: AbstractEnv | None, classes: Sequence[type]) -> Subject:
     config = read_run(run, classes)
-    world = env or make(config.world)
+    world = env or config.make()
     params, counters = load_params(run, config, world.spec, seed=seed, which=which)
     mixer = config.algorithm.mixer_of(params)
     if mixer is None:

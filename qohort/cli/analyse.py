@@ -71,7 +71,7 @@ class CreditFlags(Flags):
     gamma: float | None = None
     """The discount of the rewards that follow; the one that the team was trained with if not given."""
     hold: int = 1
-    """For so many steps those outside a coalition act at random; longer is louder in long episodes."""
+    """In worlds without tables, for so many steps those outside a coalition act at random; longer is louder."""
     draws: int = 16
     """In worlds without tables, how often each coalition is played."""
 
@@ -112,7 +112,7 @@ def igm(argv: Sequence[str]) -> int:
 
     asked = {name: getattr(flags, name) for name in ("episodes", "stream", "moments", "most", "exploration")}
     audits = [audit(team, **asked) for team in subjects(flags.runs, seeds=flags.seeds, which=flags.which)]
-    return _tell(findings(audits), *write_igm(audits, flags.folder, exploration=flags.exploration))
+    return _tell(findings(audits), *write_igm(audits, flags.folder))
 
 
 def credit(argv: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
 """`qohort lab payoff MATRIX`: what each mixer can say of a payoff table, and what it finds by training."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -78,11 +79,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _told_apart(payoffs: list[Payoff]) -> list[Payoff]:
-    """Tables of one name get numbers, since each has a folder of its own."""
-    names = [payoff.name for payoff in payoffs]
-    return [
-        dataclasses.replace(payoff, name=f"{payoff.name}-{names[:place].count(payoff.name) + 1}")
-        if payoff.name in names[:place]
-        else payoff
-        for place, payoff in enumerate(payoffs)
-    ]
+    """Tables of one name get numbers that no other name has, since each has a folder of its own."""
+    names = {payoff.name for payoff in payoffs}
+    found: dict[str, Payoff] = {}
+    for payoff in payoffs:
+        name = payoff.name
+        if name in found:
+            name = next(other for count in itertools.count(2) if (other := f"{payoff.name}-{count}") not in names)
+            names.add(name)
+        found[name] = dataclasses.replace(payoff, name=name)
+    return list(found.values())

@@ -12,8 +12,6 @@ from qohort.errors import QohortError
 from qohort.training.flags import parse
 from qohort.training.load import Which, read_run
 
-PAGE = "episode.html"
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WatchFlags:
@@ -71,9 +69,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _write(flags: WatchFlags) -> Path:
     from qohort.report.episode import watch
-    from qohort.watch.page import page, write_page
+    from qohort.watch.page import NAME, page, refuse_folder, write_page
     from qohort.watch.record import record
 
+    out = flags.out or flags.runs[0] / NAME
+    refuse_folder(out)
     configs = [read_run(run) for run, _ in flags.teams]
     worlds = {config.world for config in configs}
     if len(worlds) > 1:
@@ -87,4 +87,4 @@ def _write(flags: WatchFlags) -> Path:
     ]
     title = episodes[0].title if len(episodes) == 1 else f"{configs[0].world}: two teams, one start"
     text = page(title, [record(episode) for episode in episodes])
-    return write_page(flags.out or flags.runs[0] / PAGE, text)
+    return write_page(out, text)

@@ -5,15 +5,23 @@ The tables T with D T ≥ 0 are a convex cone, so the nearest one to a table Y i
 finitely many steps and exactly but for rounding (Lawson and Hanson 1974; `scipy.optimize.nnls`, and SciPy comes with
 JAX). Rows of D are taken in when they are violated, since few of them matter.
 
+Where rows of D depend on each other, as on tables of few different numbers, `nnls` may stop at a μ that is not the
+best. So no T = Y + Dᵀμ is believed unproven: if D T ≥ 0, its squared error is above the least one by at most
+2 (T − Y)·T, the gap between the problem and its dual. Where there is a gap, bounded least squares solve anew, more
+slowly (Stark and Parker 1995; `scipy.optimize.lsq_linear`).
+
 With monotonicity alone this is isotonic regression over a partial order of the joint actions.
 """
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear, nnls
+
+from qohort.errors import QohortError
 
 Relations = Sequence[Bool[np.ndarray, "_ _"]]
 """For each agent a partial order of its actions, transitively closed: `[a, b]` says that b is worth no less than a."""
@@ -33,16 +41,34 @@ def nearest(payoff: Float[np.ndarray, "..."], relations: Relations, *, supermodu
     places, signs = constraints(payoff.shape, relations, supermodular=supermodular)
     values = payoff.ravel().astype(np.float64)
     found, slack = values, SAME * max(1.0, float(np.abs(values).max()))
-    taken = np.zeros(len(places), bool)
+    room = SAME * max(1.0, float(values @ values))
+    taken, careful = np.zeros(len(places), bool), False
     while True:
         lacking = (found[places] * signs).sum(axis=1) < -slack
-        if not (lacking & ~taken).any():
+        if not lacking.any() and 2 * abs(float((found - values) @ found)) <= room:
             return found.reshape(payoff.shape)
+        if not (lacking & ~taken).any():
+            if careful:
+                raise QohortError(
+                    f"The table nearest to one of the shape {payoff.shape} could not be computed: rounding hides what "
+                    "it has to keep. Round the payoffs, or scale them to numbers near 1."
+                )
+            careful = True
         taken |= lacking
         rows = np.zeros((int(taken.sum()), values.size))
         np.add.at(rows, (np.arange(len(rows))[:, None], places[taken]), signs[taken])
-        shares, _ = nnls(rows.T, -values, maxiter=100 * len(rows))
-        found = values + rows.T @ shares
+        found = values + rows.T @ _shares(rows, values, careful=careful)
+
+
+def _shares(
+    rows: Float[np.ndarray, "R C"], values: Float[np.ndarray, " C"], *, careful: bool
+) -> Float[np.ndarray, " R"]:
+    """μ ≥ 0 that makes ‖values + rowsᵀ μ‖ least."""
+    steps = 100 * len(rows)
+    if not careful:
+        with contextlib.suppress(RuntimeError):  # steps ran out
+            return nnls(rows.T, -values, maxiter=steps)[0]
+    return lsq_linear(rows.T, -values, bounds=(0, np.inf), method="bvls", tol=1e-15, max_iter=steps).x
 
 
 def constraints(

@@ -30,6 +30,10 @@ class Effort:
         """How mixers are trained with this effort."""
         return Descent(seeds=self.seeds, updates=self.updates, seed=self.seed)
 
+    def short_descent(self) -> Descent:
+        """How mixers are trained on many states together: an update takes long there, and a quarter is enough."""
+        return dataclasses.replace(self.descent(), updates=max(1, self.updates // 4))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:

@@ -33,7 +33,9 @@ class Fit:
     squared_error: float
     """Over all joint actions."""
     bound: float
-    """What no table of the class falls below; less than `squared_error` if the search for orders was given up."""
+    """What no table of the class falls below; less than `squared_error` if the search for orders was given up early."""
+    ended: bool
+    """Whether `tables` has all that are as near; the search for orders may be given up while it gathers them."""
     greedy: tuple[float, ...]
     """Every payoff that a best joint action of these tables may bring, from the least on."""
 
@@ -62,6 +64,7 @@ def fit(payoff: Float[np.ndarray, "..."], kind: Kind) -> Fit:
         tables=found.tables,
         squared_error=found.squared_error,
         bound=found.bound,
+        ended=found.ended,
         greedy=tuple(np.unique(brought).tolist()),
     )
 

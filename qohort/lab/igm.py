@@ -6,6 +6,7 @@ of two controls: keys that read the utilities (`nonlinear`), and keys without a 
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,9 @@ AGENTS, ACTIONS = 3, 4
 
 SPREAD = 5.0
 """Standard deviation of the utilities."""
+
+AT_ONCE, SLOPES_AT_ONCE = 250, 10_000
+"""Draws that are in memory together: QPLEX takes half a gigabyte for all joint actions of so many, slopes less."""
 
 Reading = Callable[[MixerOutput, Float[Array, " N"]], Float[Array, ""]]
 
@@ -75,7 +79,7 @@ def broken(case: str, *, draws: int, seed: int) -> float:
         values = jax.vmap(of)(joint)
         return values.max() - of(utilities.argmax(axis=1).astype(jnp.int32)) > 1e-4 * (values.max() - values.min())
 
-    return float(np.asarray(jax.jit(jax.vmap(one))(_keys(draws, seed))).mean())
+    return float(np.asarray(_each(one, draws=draws, seed=seed, at_once=AT_ONCE)).mean())
 
 
 def slopes(*, draws: int, seed: int) -> Slopes:
@@ -97,7 +101,7 @@ def slopes(*, draws: int, seed: int) -> Slopes:
         found = jax.grad(lambda chosen: mixer(chosen, chosen, seen, nothing).q_tot[0])(chosen)
         return found, attention * (1 + gains * (chosen - value)), gains * (value - chosen)
 
-    found, formula, excess = (np.asarray(a) for a in jax.jit(jax.vmap(one))(_keys(draws, seed)))
+    found, formula, excess = (np.asarray(a) for a in _each(one, draws=draws, seed=seed, at_once=SLOPES_AT_ONCE))
     clear = np.abs(excess - 1) > 1e-4
     return Slopes(
         difference=float(np.abs(found - formula).max()),
@@ -107,8 +111,10 @@ def slopes(*, draws: int, seed: int) -> Slopes:
     )
 
 
-def _keys(draws: int, seed: int) -> Array:
-    return jax.random.split(jax.random.key(seed), draws)
+def _each(one: Callable[[PRNGKeyArray], Any], *, draws: int, seed: int, at_once: int) -> Any:
+    """What is found for every draw."""
+    keys = jax.random.split(jax.random.key(seed), draws)
+    return jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=at_once))(keys)
 
 
 def _seen(spec: EnvSpec, key: PRNGKeyArray) -> Observation:

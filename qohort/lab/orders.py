@@ -6,6 +6,7 @@ its completions, so its projection is a lower bound for all of them. The search 
 node with the lowest bound, and where its table contradicts itself (of two actions neither is worth less everywhere)
 tries both relations. A node whose table already fits some completion is exact for it: projections are unique, so no
 other nearest table hides below. What the search returns is exact, ties included, unless its budget ends first.
+Nodes come with growing bounds, so if it ends among ties the error is exact and only some of the tables are missing.
 """
 
 import dataclasses
@@ -34,7 +35,9 @@ class Search:
     squared_error: float
     """Of each of them, over all entries."""
     bound: float
-    """No table of this kind comes nearer than this; equal to `squared_error` if the search came to its end."""
+    """No table of this kind comes nearer than this; equal to `squared_error` if that is proven."""
+    ended: bool = True
+    """Whether the search came to its end; if not, there may be more tables that are as near."""
 
 
 def search(
@@ -56,13 +59,15 @@ def search(
     best, incumbent, ties, seen = np.inf, payoff, [], 0
     while heap and heap[0][0] <= best + slack:
         if seen >= nodes or time.monotonic() > until:
-            return Search(tables=(incumbent,), squared_error=best, bound=min(heap[0][0], best))
+            bound = heap[0][0] if heap[0][0] < best - slack else best
+            return Search(tables=tuple(ties) or (incumbent,), squared_error=best, bound=bound, ended=False)
         bound, _, relations, table = heapq.heappop(heap)
         seen += 1
         orders = [_completed(relation, table, agent) for agent, relation in enumerate(relations)]
         pair = _contradiction(table, relations, orders, supermodular=supermodular, slack=SAME * scale)
         if pair is None:
-            best = min(best, bound)
+            if bound < best:
+                best, incumbent = bound, table
             if not any(np.abs(table - other).max() < _EQUAL * scale for other in ties):
                 ties.append(table)
             continue
@@ -76,7 +81,7 @@ def search(
             bound = float(((nearer - payoff) ** 2).sum())
             if bound <= best + slack:
                 heapq.heappush(heap, (bound, next(numbers), further, nearer))
-    return Search(tables=tuple(ties), squared_error=best, bound=best)
+    return Search(tables=tuple(ties) or (incumbent,), squared_error=best, bound=best)
 
 
 def _contradiction(

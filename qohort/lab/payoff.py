@@ -19,6 +19,10 @@ from qohort.report.table import number
 NEAR = 0.01
 """An error is the least possible if it is above by no more than this share of it, and a thousandth of the variation."""
 
+FLAT = 1e-4
+"""The variation counts as at least this share of the greatest entry's square; what training leaves of less is rounding.
+"""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Found:
@@ -46,10 +50,17 @@ class PayoffStudy:
         """The squared error below which no table of the mixer's class is."""
         return self.fits[found.kind].bound
 
+    @property
+    def variation(self) -> float:
+        """The squared error of a table that is the mean everywhere; above 0 even where all entries are the same."""
+        table = self.payoff.table
+        least = FLAT * max(1.0, float(np.abs(table).max())) ** 2
+        return max(float(((table - table.mean()) ** 2).sum()), least)
+
     def near(self, found: Found, reached: Reached | None = None) -> int:
         """From how many starting points the least error was reached."""
-        table, least = self.payoff.table, self.least(found)
-        room = NEAR * least + 1e-3 * float(((table - table.mean()) ** 2).sum())
+        least = self.least(found)
+        room = NEAR * least + 1e-3 * self.variation
         return int(((reached or found.reached).errors <= least + room).sum())
 
     def chosen(self, found: Found) -> Float[np.ndarray, " seeds"]:

@@ -47,8 +47,8 @@ def draw_tables(study: PayoffStudy, paths: Sequence[Path]) -> None:
 def draw_errors(study: PayoffStudy, paths: Sequence[Path]) -> None:
     """The squared error of every starting point beside the least that the mixer's class has."""
     names = [found.mixer for found in study.found]
-    styles, table = looks(names), study.payoff.table
-    farthest = 1.3 * float(((table - table.mean()) ** 2).sum())  # training that ran away is drawn at the edge
+    styles = looks(names)
+    farthest = 1.3 * study.variation  # training that ran away is drawn at the edge
     beyond = sum(int((found.reached.errors > farthest).sum()) for found in study.found)
     note = f"\nErrors above {number(farthest)} are at the edge ({beyond})." if beyond else ""
     with styled(12):

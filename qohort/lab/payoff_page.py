@@ -45,7 +45,7 @@ def classes(study: PayoffStudy) -> Table:
                 fit.kind,
                 KINDS[fit.kind],
                 number(fit.squared_error) if fit.exact else f"{number(fit.bound)} to {number(fit.squared_error)}",
-                str(len(fit.tables)),
+                str(len(fit.tables)) if fit.ended else f"{len(fit.tables)} or more",
                 _brought(fit.greedy),
             )
             for fit in fits
@@ -123,6 +123,7 @@ def numbers(study: PayoffStudy) -> dict[str, Any]:
                 "squared_error": fit.squared_error,
                 "bound": fit.bound,
                 "exact": fit.exact,
+                "all_tables": fit.ended,
                 "payoffs_of_the_best_joint_actions": fit.greedy,
                 "tables": [table.tolist() for table in fit.tables],
             }

@@ -21,6 +21,9 @@ from qohort.training import disk
 LARGEST = 512
 """Joint actions of a table; the search for orders takes the square of it in memory and more in time."""
 
+GREATEST = 1e15
+"""Of a payoff without its sign; training takes squares of it in single precision."""
+
 TABLES: dict[str, list[list[float]]] = {
     **PAYOFFS,
     # Claus and Boutilier 1998, with their gravest penalty
@@ -86,6 +89,8 @@ def _inline(text: str) -> np.ndarray:
 def _of_json(content: bytes, where: str) -> np.ndarray:
     try:
         return _array(json.loads(content), where)
+    except RecursionError:
+        raise QohortError(f"{where} has lists in lists far deeper than any table: one for each agent.") from None
     except ValueError as error:
         raise QohortError(f"{where} is no JSON: {error}. A table is lists in lists, as in [[0, 1], [1, 1]].") from None
 
@@ -98,7 +103,7 @@ def _of_csv(content: bytes, where: str) -> np.ndarray:
 
 def _of_npy(content: bytes, where: str) -> np.ndarray:
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise QohortError(f"{where} is no array that `numpy.save` wrote: {error}.") from None
 
@@ -116,10 +121,10 @@ def _of_rows(rows: list[list[str]], where: str) -> np.ndarray:
 def _array(lists: Any, where: str) -> np.ndarray:
     try:
         return np.array(lists, np.float64)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise QohortError(
-            f"{where} is no table: the rows have different lengths, or an entry is no number. Give every joint action "
-            "one number."
+            f"{where} is no table: the rows have different lengths, or an entry is no finite number. Give every joint "
+            "action one number."
         ) from None
 
 
@@ -140,4 +145,11 @@ def _checked(table: np.ndarray, where: str) -> np.ndarray:
             f"{where} has {table.size:,} joint actions, but at most {LARGEST:,} are compared one by one. Give fewer "
             "agents or actions."
         )
-    return table.astype(np.float64)
+    table = table.astype(np.float64)
+    great = np.abs(table) > GREATEST
+    if great.any():
+        at = tuple(np.argwhere(great)[0].tolist())
+        raise QohortError(
+            f"{where} has {table[at]:g} at {list(at)}; payoffs are at most {GREATEST:g} without their sign. Scale them."
+        )
+    return table

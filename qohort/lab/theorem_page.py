@@ -48,7 +48,7 @@ def numbers(study: TheoremStudy) -> dict[str, Any]:
     return {
         "format": 1,
         "qohort": qohort.__version__,
-        "effort": dataclasses.asdict(study.effort),
+        "effort": {**dataclasses.asdict(study.effort), "updates_of_prediction_6": study.effort.short_descent().updates},
         "predictions": [
             {
                 "number": prediction.number,
@@ -70,8 +70,9 @@ def page(study: TheoremStudy, drawn: set[str]) -> str:
     effort = study.effort
     parts = [
         "# Qatten's theorem in numbers\n",
-        f"Trained mixers: {effort.seeds} starting points, {effort.updates:,} updates. Random mixers: {effort.draws:,} "
-        "of each kind.\n",
+        f"Trained mixers: {effort.seeds} starting points, {effort.updates:,} updates; for prediction 6, where they are "
+        f"trained on many states together, {effort.short_descent().updates:,}. Random mixers: {effort.draws:,} of each "
+        "kind.\n",
         summary(study).markdown(),
     ]
     for prediction in PREDICTIONS:

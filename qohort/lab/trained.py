@@ -1,6 +1,5 @@
 """Predictions that need training or draws: how many heads, where zero is, greedy actions, IGM."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,12 +42,11 @@ def one_state_heads(effort: Effort) -> Finding:
 def many_states_heads(effort: Effort) -> Finding:
     """Over many states heads help where weights are no exponential of what a key reads, and only there."""
     errors: dict[Roles, dict[int, list[float]]] = {"one role": {}, "two roles": {}}
-    how = dataclasses.replace(effort.descent(), updates=max(1, effort.updates // 4))  # 128 states: a quarter is enough
     for roles, found in errors.items():
         moments, test = (many_states(roles, seed=effort.seed + place) for place in (0, 1))
         for heads in HEADS[:3]:
             config = Qatten(heads=heads, weighted_head=True)
-            found[heads] = fitted(config, moments, how, test=test).tolist()
+            found[heads] = fitted(config, moments, effort.short_descent(), test=test).tolist()
     medians = {roles: {heads: float(np.median(e)) for heads, e in row.items()} for roles, row in errors.items()}
     one, two = medians["one role"], medians["two roles"]
     evidence = (

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from qohort.errors import QohortError
 from qohort.training import disk
 
 ASSETS = importlib.resources.files("qohort.watch") / "assets"
 STYLES = ("tones.css", "layout.css", "panels.css")
 ENTRY = "main.js"
+NAME = "episode.html"
+"""What a page is called where nobody names it."""
 _IMPORT = re.compile(r'^import\s[^"]*?"\./(?P<file>[\w-]+\.js)";\n', re.MULTILINE)
 
 
@@ -35,8 +38,17 @@ def page(title: str, records: Sequence[bytes], *, follow: bool = False) -> str:
     )
 
 
+def refuse_folder(path: Path) -> None:
+    """Refuse a place that is a folder, for a page is one file."""
+    with disk.explained(path, "write"):
+        folder = path.is_dir()
+    if folder:
+        raise QohortError(f"{path} is a folder, and a page is one file; name the file too, as in {path / NAME}.")
+
+
 def write_page(path: Path, text: str) -> Path:
     """Write the file, whole or not at all."""
+    refuse_folder(path)
     with disk.explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         writing = path.with_name(f".writing-{path.name}")

@@ -13,7 +13,7 @@ import pytest
 from qohort.analyse.attention import Attention, ask, gaze_of
 from qohort.analyse.attention_page import findings, write_attention
 from qohort.analyse.attention_summary import summarise
-from qohort.analyse.played import Played, mixed, play
+from qohort.analyse.played import Played, copies, mixed, play
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
 from qohort.mixers import VDN, Qatten, QattenMixer
@@ -119,6 +119,19 @@ def test_untrained_mixers_follow_features_too(found):
     assert found.untrained.shape == (32, 3, 3)
     assert np.abs(found.untrained[:, 0, 1]).mean() > 0.2
     assert len(np.unique(found.untrained[:, 0, 1].round(3))) > 5
+
+
+def test_copies_of_an_episode_make_chance_no_narrower(found):
+    """Greedy guards play the same watch every time; three of them say no more than one."""
+    subject = found.subject
+    thrice = play(subject, episodes=3)
+    np.testing.assert_array_equal(thrice.episode, np.repeat([0, 1, 2], 4))
+    np.testing.assert_array_equal(copies(thrice), np.zeros(12))
+    np.testing.assert_allclose(ask(subject, thrice).chance, found.chance, atol=1e-6)
+    early = thrice.observation.units.copy()
+    early[4] += 1
+    other = dataclasses.replace(thrice, observation=eqx.tree_at(lambda o: o.units, thrice.observation, early))
+    np.testing.assert_array_equal(copies(other), np.repeat([0, 1, 0], 4))
 
 
 def test_seeds_with_heads_in_another_order_are_matched(found, watched, tmp_path):

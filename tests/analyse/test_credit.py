@@ -95,6 +95,21 @@ def test_wrong_credit_is_told(guards, tmp_path):
     assert (tmp_path / "credit-agreement.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(
+    ("env", "utilities", "sentence", "continuation"),
+    [
+        (two_step(), WORKING[:2], "Afterwards everyone plays optimally; the discount is 0.99", "optimal"),
+        (GUARD, WORKING, "Afterwards the team goes on as it plays; the discount is 0.99", "team"),
+    ],
+)
+def test_the_page_names_what_comes_after_the_moment(env, utilities, sentence, continuation, tmp_path):
+    found = weigh(subject_of(env, utilities, VDN()), episodes=1, moments=2)
+    assert found.exact
+    write_credit([found], tmp_path, how=Replays())
+    assert sentence in (tmp_path / "credit.md").read_text()
+    assert json.loads((tmp_path / "credit.json").read_text())["continuation"] == continuation
+
+
 def test_a_sampled_truth_says_how_sure_it_is(guards):
     subject, played = guards
     values = by_replay(subject, played.at(slice(0, 2)), how=Replays(hold=2, draws=32))
@@ -129,6 +144,13 @@ def test_what_cannot_be_asked(guards):
     ):
         with pytest.raises(QohortError, match=said):
             weigh(guards[0], episodes=1, how=how)
+    tables = subject_of(two_step(), [[0.0, 1.0]] * 2, VDN())
+    for how, said in (
+        (Replays(hold=4), "hold is 4, but games/two-step has tables.*Leave hold at 1"),
+        (Replays(draws=32), "draws is 32, but games/two-step has tables.*Leave draws at 16"),
+    ):
+        with pytest.raises(QohortError, match=said):
+            weigh(tables, episodes=1, how=how)
     alone = subject_of(GUARD, WORKING, Independent())
     with pytest.raises(QohortError, match="mixes nothing; there is no credit to weigh"):
         weigh(alone, episodes=1)

@@ -1,5 +1,6 @@
 """Violations of IGM are found where they are, and nowhere else."""
 
+import dataclasses
 import json
 
 import equinox as eqx
@@ -9,13 +10,13 @@ import numpy as np
 import pytest
 
 from qohort.analyse.igm import audit, enumerate_all, joint_actions, search
-from qohort.analyse.igm_page import findings, write_igm
+from qohort.analyse.igm_page import findings, numbers, write_igm
 from qohort.analyse.subject import Subject
 from qohort.envs.games.matrix import MatrixGame
 from qohort.errors import QohortError
-from qohort.mixers import QMIX, QPLEX, Independent, Qatten, QattenMixer
+from qohort.mixers import QMIX, QPLEX, VDN, Independent, Qatten, QattenMixer
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig
-from tests.analyse.guard import subject_of
+from tests.analyse.guard import Guard, subject_of
 
 GAME = MatrixGame(np.zeros((2, 2)))
 WIDE = MatrixGame(np.zeros((3, 3, 3, 3)))
@@ -106,6 +107,27 @@ def test_the_page_says_where_to_watch(tmp_path):
     content = json.loads((tmp_path / "igm.json").read_text())
     assert [seed["violations"] for seed in content["seeds"]] == [1, 0]
     assert content["seeds"][0]["list"][0]["best"] == [0, 1]
+
+
+def test_the_page_says_how_moments_were_met_and_asked(tmp_path):
+    write_igm([audit(team(nonlinear(2.0)), episodes=2, stream=3, most=10, exploration=0.25)], tmp_path)
+    page = (tmp_path / "igm.md").read_text()
+    assert "256 evenly spaced distinct moments of 2 episodes of each seed\n(random stream 3), in which" in page
+    assert "agents act at random with probability 0.25; none can be watched again" in page
+    assert "asked, where there are at most 10" in page
+    assert "qohort watch" not in page
+    how = {"episodes": 2, "stream": 3, "moments": 256, "most": 10, "exploration": 0.25}
+    assert json.loads((tmp_path / "igm.json").read_text())["how"] == how
+    write_igm([audit(team(nonlinear(2.0)), episodes=1)], tmp_path)
+    assert "(random stream 0), in which all agents are greedy." in (tmp_path / "igm.md").read_text()
+
+
+def test_the_mean_derivative_of_an_agent_is_over_its_life():
+    """The page lives in two of four moments, the squire in three, the knight in all."""
+    found = audit(subject_of(Guard(), [[0.0, 1.0]] * 3, VDN()), episodes=1)
+    given = dataclasses.replace(found, gradients=np.array([[1.0, 1, 1], [3, 1, 1], [100, 4, 1], [100, 100, 5]]))
+    (seed,) = numbers([given])["seeds"]
+    np.testing.assert_allclose(seed["mean_gradient"], [2, 2, 2])
 
 
 def test_independent_learners_are_refused():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qohort.envs import make
 from qohort.mixers import QPLEX, Independent, Qatten
 from qohort.mixers.qplex import Importance
 from qohort.networks.talking import Talking
@@ -103,7 +104,13 @@ def talked() -> Episode:
 
 
 @pytest.fixture(scope="session")
-def pages(raced: Episode, talked: Episode, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def driven() -> Episode:
+    """Of cars, of which nothing is drawn while they are off the road."""
+    return race(env=make("traffic/easy"))
+
+
+@pytest.fixture(scope="session")
+def pages(raced: Episode, talked: Episode, driven: Episode, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of pages of several kinds."""
     folder = tmp_path_factory.mktemp("pages")
     kinds = {
@@ -112,6 +119,7 @@ def pages(raced: Episode, talked: Episode, tmp_path_factory: pytest.TempPathFact
         "undrawn": [race(Qatten(heads=2, embed=4), env=Undrawn())],
         "independent": [race(Independent())],
         "talking": [talked],
+        "traffic": [driven],
         "noise": [noise()],
     }
     return {

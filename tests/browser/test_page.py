@@ -146,6 +146,102 @@ def test_the_address_leads_back(pages, open_page, raced):
     assert it.page.locator("tr.chosen button").inner_text() == "runner 3"
 
 
+@pytest.mark.parametrize("address", ["#step=2.7&agent=1.5", "#step=2&agent=-3", "#step=2&agent=none"])
+def test_an_address_that_was_typed_wrong_leads_near(pages, open_page, raced, address):
+    it = open_page(pages["race"] + address)
+    assert text(it, ".place") == f"step 2 of {raced.length}"
+    assert it.page.locator("tr.chosen button").inner_text() == "runner 1"
+
+
+@pytest.mark.parametrize(
+    ("names", "idle", "expected"),
+    [
+        (["north", "north-east", "north-west", "wait"], 3, ["↑", "↑→", "↑←", "·"]),
+        (["move north", "enemy 1", "enemy 12", "stop"], None, ["↑", "1", "12", "■"]),
+        (["pick red", "pick rose", "drop"], None, ["#0", "#1", "d"]),
+        (["no-op", "north", "up", "say A"], None, ["no", "#1", "up", "sA"]),
+    ],
+)
+def test_no_two_actions_have_the_same_sign(pages, open_page, names, idle, expected):
+    made = open_page(pages["race"]).page.evaluate("([names, idle]) => signs(names, idle)", [names, idle])
+    assert made == expected
+
+
+DRAWN = """() => {
+  const [whole, paint] = [[], paintShare];
+  paintShare = (context, mark, share, colours, out) => {
+    whole.push([share, out]);
+    paint(context, mark, share, colours, out);
+  };
+  held.runs[0].stage.paint();
+  paintShare = paint;
+  return whole;
+}"""
+
+
+def test_rings_make_one_whole_with_those_who_are_out(pages, open_page, raced):
+    last = raced.length
+    it = open_page(f"{pages['race']}#step={last}")
+    drawn = it.page.evaluate(DRAWN)
+    out = ~raced.alive[last - 1]
+    assert out.any()
+    assert sum(share for share, _ in drawn) == pytest.approx(1.0)
+    assert sum(faint for _, faint in drawn) == out.sum()
+    slopes = np.abs(raced.joint.slopes[last - 1])
+    said = text(it, "figcaption .note:last-child")
+    assert said.startswith("Thick rings: shares of one whole; who is out has ")
+    assert number(said.split()[-3]) == pytest.approx((slopes[out] / slopes.sum()).sum(), abs=0.001)
+
+
+def test_nobody_gets_a_ring_where_nothing_is_drawn_of_them(pages, open_page, driven):
+    step = int(np.flatnonzero((driven.alive.sum(axis=1) > 0) & ~driven.alive.all(axis=1))[0])
+    drawn = open_page(f"{pages['traffic']}#step={step + 1}").page.evaluate(DRAWN)
+    assert len(drawn) == driven.alive[step].sum()
+    assert not any(out for _, out in drawn)
+
+
+def test_the_scale_is_that_of_what_was_done(pages, open_page):
+    """A value far off, of an action that nobody could take, would press all lines flat."""
+    episode = {
+        "agents": ["one"],
+        "actions": ["may", "may not"],
+        "outputs": "utilities",
+        "length": 2,
+        "values": {"data": [2.0, -90.0, -1.0, -90.0, 8.0, -90.0]},
+        "avail": {"data": [1, 0] * 3},
+        "chosen": {"data": [0, 0]},
+        "joint": {"missing": "There is no mixer."},
+        "returns": {"data": [1.5, 1.0]},
+    }
+    assert open_page(pages["race"]).page.evaluate("(episode) => extent([episode])", episode) == [-1, 2]
+
+
+def test_how_far_below_the_best_the_others_are(pages, open_page):
+    episode = {
+        "agents": ["one", "two"],
+        "actions": ["a", "b", "c"],
+        "length": 1,
+        "values": {"data": [1.0, 4.0, 9.0, -2.0, -5.0, -2.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]},
+        "avail": {"data": [1, 1, 0, 1, 1, 1] + [1] * 6},
+    }
+    read = "(episode) => [bestValue(episode, 0, 0), bestValue(episode, 1, 0), usualGap(episode, [0, 1])]"
+    assert open_page(pages["race"]).page.evaluate(read, episode) == [4, -2, 3]
+
+
+def test_a_strip_of_values_is_painted_without_looking_for_the_best_in_every_cell(pages, open_page):
+    it = open_page(pages["noise"])
+    asked = it.page.evaluate("""() => {
+      const read = valueOf;
+      let asked = 0;
+      valueOf = (...of) => (asked++, read(...of));
+      held.chosen.set(1);
+      valueOf = read;
+      return asked;
+    }""")
+    steps, actions = 150, 17
+    assert asked < 5 * steps * actions
+
+
 def test_rings_show_what_is_chosen(pages, open_page):
     it = open_page(pages["race"])
     options = it.page.locator(".stage-tools option").all_inner_texts()

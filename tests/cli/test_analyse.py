@@ -103,6 +103,7 @@ def test_what_cannot_be_answered(qohort, finished):
         (("attention", finished, "--episodes", "0"), "--episodes is 0; it must be at least 1"),
         (("igm", finished, "--stream", "10000000000"), "--stream is 10000000000; it must be at most 4,292,870,143"),
         (("credit", finished, "--gamma", "2"), "gamma is 2.0; it must lie between 0 and 1"),
+        (("credit", finished, "--hold", "8"), "hold is 8, but games/two-step has tables"),
     ):
         answer = qohort("analyse", *words)
         assert answer.code == 2

@@ -1,5 +1,7 @@
 """The laboratories, as a person uses them."""
 
+import json
+
 import pytest
 
 
@@ -18,6 +20,17 @@ def test_two_tables_of_one_name_have_two_folders(qohort, tmp_path):
     answer = qohort("lab", "payoff", "0 1; 1 1", "0 0; 0 1", "--out", tmp_path, "--no-pictures", "--mixers")
     assert answer.code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["payoff", "payoff-2"]
+
+
+def test_a_number_that_another_table_has_for_a_name_is_left_to_it(qohort, tmp_path):
+    for folder, name in (("one", "a"), ("two", "a"), ("two", "a-2")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{name}.csv").write_text(f"0,{len(folder + name)}\n1,1\n")
+    tables = [tmp_path / "one" / "a.csv", tmp_path / "two" / "a.csv", tmp_path / "two" / "a-2.csv"]
+    answer = qohort("lab", "payoff", *tables, "--out", tmp_path / "out", "--no-pictures", "--mixers")
+    assert answer.code == 0
+    found = {path.name: json.loads((path / "payoff.json").read_text()) for path in (tmp_path / "out").iterdir()}
+    assert {name: table["payoff"][0][1] for name, table in found.items()} == {"a": 4, "a-3": 4, "a-2": 6}
 
 
 def test_lab_theorem(qohort, tmp_path):

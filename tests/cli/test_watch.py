@@ -52,20 +52,55 @@ def test_two_worlds_are_not_compared(qohort, finished, tmp_path):
     assert "The runs are of different worlds, games/or and games/two-step" in answer.err
 
 
-def test_a_follower_plays_again_when_there_is_a_newer_checkpoint(qohort, finished):
-    follower = Follower(finished, seed=None, which="last", number=0, stream=0)
-    follower.refresh()
-    assert (follower.step, follower.goal) == (200, 200)
-    first = follower.packed
-    follower.refresh()
-    assert follower.packed is first
+@pytest.mark.parametrize("out", [".", "/", "pages"])
+def test_a_folder_cannot_be_the_page(qohort, finished, tmp_path, monkeypatch, out):
+    (tmp_path / "pages").mkdir()
+    monkeypatch.chdir(tmp_path)
+    answer = qohort("watch", finished, "--out", out)
+    assert answer.code == 2
+    assert f"{out} is a folder, and a page is one file; name the file too, as in " in answer.err
+    assert not list((tmp_path / "pages").iterdir())
+
+
+@pytest.fixture
+def follower(finished):
+    return Follower(finished, seed=None, which="last", number=0, stream=0)
+
+
+def test_a_follower_plays_again_when_there_is_a_newer_checkpoint(qohort, finished, follower):
+    first = follower.newest()
+    assert (first.step, first.goal) == (200, 200)
+    assert follower.newest().packed is first.packed
     assert qohort("resume", finished, "--steps", "300").code == 0
-    follower.refresh()
-    assert follower.step == 300
-    assert header_of(follower.packed)["title"].endswith("team at step 300")
+    second = follower.newest()
+    assert (second.step, second.goal) == (300, 300)
+    assert second.title.endswith("team at step 300")
+    assert header_of(second.packed)["title"] == second.title
 
 
-def test_a_port_in_use_is_a_sentence(finished):
-    follower = Follower(finished, seed=None, which="last", number=0, stream=0)
+def test_a_follower_is_told_of_a_goal_further_on_before_the_next_checkpoint(finished, follower):
+    first = follower.newest()
+    config = finished / "config.json"
+    config.write_text(config.read_text().replace('"steps": 200', '"steps": 700'))
+    assert follower.newest() == first._replace(goal=700)
+
+
+def test_an_episode_that_cannot_be_packed_is_tried_again(qohort, finished, follower, monkeypatch):
+    first = follower.newest()
+    assert qohort("resume", finished, "--steps", "300").code == 0
+
+    def full(*_: object, **__: object) -> bytes:
+        raise QohortError("too large")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("qohort.watch.serve.record", full)
+        with pytest.raises(QohortError, match="too large"):
+            follower.newest()
+    assert first.step == 200
+    assert follower.newest().step == 300
+    assert header_of(follower.newest().packed)["title"].endswith("team at step 300")
+
+
+def test_a_port_in_use_is_a_sentence(follower):
     with server(follower, port=0) as running, pytest.raises(QohortError, match="cannot be used"):
         server(follower, port=running.server_port)

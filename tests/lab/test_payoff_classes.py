@@ -98,11 +98,59 @@ def test_rows_follow_covers_alone():
     assert (rows[:12] @ -convex.ravel() < 0).all()
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 2), (2, 2, 2, 2)])
+def closed(*pairs: tuple[int, int]) -> np.ndarray:
+    """The relations of five actions, and what follows from them."""
+    related = np.zeros((5, 5), bool)
+    related[tuple(np.transpose(pairs))] = True
+    for action in range(5):
+        related |= related[:, [action]] & related[[action]]
+    return related
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "error"),
+    [
+        (closed((1, 3), (2, 4), (3, 0), (4, 1)), closed((1, 2), (2, 0), (3, 4), (4, 0)), 28 / 9),
+        (closed((0, 3), (2, 1), (3, 4), (4, 2)), closed((0, 2), (2, 3), (3, 1), (4, 1)), 3.15),
+    ],
+)
+def test_constraints_that_depend_on_each_other(first, second, error):
+    """Tables of few numbers make them so."""
+    found = nearest(np.eye(5), [first, second], supermodular=False)
+    places, signs = constraints((5, 5), [first, second], supermodular=False)
+    assert (found.ravel()[places] * signs).sum(axis=1).min() > -1e-9
+    assert ((found - np.eye(5)) ** 2).sum() == pytest.approx(error)
+
+
+def test_all_nearest_tables_of_few_numbers():
+    """Whatever names the actions of the identity have, its nearest tables are the same ones."""
+    found = search(np.eye(5), supermodular=False)
+    assert (len(found.tables), found.ended) == (120, True)
+    assert found.squared_error == pytest.approx(28 / 9)
+    for table in found.tables:
+        assert ((table - np.eye(5)) ** 2).sum() == pytest.approx(28 / 9)
+        assert is_monotone(table)
+        assert any(np.allclose(np.roll(table, (1, 1), (0, 1)), other, atol=1e-9) for other in found.tables)
+    mixed = np.array([[3.0, 2, -3, -1, -3], [3, -2, 2, 3, 0], [0, -3, 3, 3, 0], [-2, -2, -2, -1, 0]])
+    assert fit(mixed, "monotone").exact
+
+
+def integers(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).integers(-3, 4, size=shape).astype(float)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+@pytest.mark.parametrize(
+    "payoff",
+    [normal(3, 4), normal(2, 3, 2), normal(2, 2, 2, 2), integers(3, 4), integers(2, 3, 3), np.eye(3)],
+    ids=lambda payoff: str(payoff.shape),
+)
 @pytest.mark.parametrize("supermodular", [False, True])
-def test_branch_and_bound_finds_what_all_orders_find(shape, supermodular):
-    payoff = np.random.default_rng(sum(shape)).normal(size=shape)
-    orders = itertools.product(*(itertools.permutations(range(count)) for count in shape))
+def test_branch_and_bound_finds_what_all_orders_find(payoff, supermodular):
+    orders = itertools.product(*(itertools.permutations(range(count)) for count in payoff.shape))
     errors = [
         ((nearest(payoff, [chain(order) for order in every], supermodular=supermodular) - payoff) ** 2).sum()
         for every in orders
@@ -120,6 +168,16 @@ def test_a_search_that_is_given_up_says_between_what_the_truth_lies():
     assert cut.bound < cut.squared_error
     assert cut.bound < whole.squared_error <= cut.squared_error
     assert is_supermodular(cut.tables[0])
+
+
+@pytest.mark.parametrize("nodes", range(1, 12))
+def test_a_search_that_is_given_up_returns_tables_of_the_error_that_it_claims(nodes):
+    payoff = np.array([[2.0, 1.0, -2.0], [0.0, 2.0, 0.0], [-2.0, 1.0, 2.0]])
+    found = search(payoff, supermodular=False, nodes=nodes)
+    for table in found.tables:
+        assert ((table - payoff) ** 2).sum() == pytest.approx(found.squared_error)
+    assert (found.squared_error == pytest.approx(11.2)) == (nodes >= 10)
+    assert (len(found.tables), found.ended) == ((2, True) if nodes == 11 else (1, False))
 
 
 def test_best_joint_actions_that_combine():

@@ -1,5 +1,6 @@
 """What mixers find beside what they can say, and what is said of it."""
 
+import dataclasses
 import json
 
 import jax
@@ -13,7 +14,7 @@ from qohort.errors import QohortError
 from qohort.lab.descent import Descent
 from qohort.lab.fits import KINDS, Fit, Kind, fit
 from qohort.lab.payoff import Found, PayoffStudy, study_payoff, verdict
-from qohort.lab.payoff_page import numbers, page, write_payoff
+from qohort.lab.payoff_page import classes, numbers, page, write_payoff
 from qohort.lab.payoffs import read_payoff
 from qohort.lab.progress import Progress
 from qohort.lab.training import MIXERS, Learned, Reached, begin, table_of, train
@@ -98,6 +99,10 @@ def test_a_joint_action_s_value_is_in_its_place():
             ["from 0 of 1", "representation"],
         ),
         (invented("or", "vdn", [[[0.25, 0.75], [0.75, 1.25]]]), ["Every starting point ends", "It always chooses"]),
+        (
+            invented("2 2; 2 2", "vdn", [[[2, 2], [2, 2.000002]]] * 2),
+            ["Every starting point ends", "It always chooses"],
+        ),
     ],
 )
 def test_verdicts(study: PayoffStudy, words: list[str]):
@@ -122,6 +127,21 @@ def test_everything_that_is_written(tmp_path):
     text = (tmp_path / "out" / "payoff.md").read_text()
     assert "| qmix | supermodular | 288 | 320 | 320 | 0/2 | 2/2 | 0 (2) |" in text
     assert "](tables.png)" in text
+
+
+def test_a_table_of_one_value_has_a_picture_with_room_for_rounding(tmp_path):
+    study = invented("2 2; 2 2", "vdn", [[[2, 2], [2, 2.000002]]] * 2)
+    write_payoff(study, tmp_path)
+    drawn = (tmp_path / "errors.svg").read_text()
+    assert "at the edge" not in drawn
+
+
+def test_tables_that_were_not_all_gathered_are_counted_so():
+    study = invented("or", "vdn", [[[0.25, 0.75], [0.75, 1.25]]])
+    fits = {**study.fits, "monotone": dataclasses.replace(study.fits["monotone"], ended=False)}
+    cut = dataclasses.replace(study, fits=fits)
+    assert [row[3] for row in classes(cut).rows] == ["1", "1", "1 or more", "1"]
+    assert not numbers(cut)["classes"]["monotone"]["all_tables"]
 
 
 def test_classes_alone_and_best_actions_that_do_not_combine():

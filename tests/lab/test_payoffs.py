@@ -54,6 +54,10 @@ def test_files(tmp_path):
         ("bad.npy", "bad.npy is no array that `numpy.save` wrote"),
         ("words.npy", "numbers in it"),
         ("large.npy", "has 4,096 joint actions, but at most 512"),
+        ("archive.npy", "archive.npy is no array that `numpy.save` wrote"),
+        ("[" * 5000, "far deeper than any table"),
+        (f"[[1, 1{'0' * 400}]]", "an entry is no finite number"),
+        ("0 1; -1e200 1", "has -1e+200 at [1, 0]; payoffs are at most 1e+15"),
     ],
 )
 def test_sentences(text, sentence, tmp_path, monkeypatch):
@@ -61,6 +65,8 @@ def test_sentences(text, sentence, tmp_path, monkeypatch):
     (tmp_path / "bad.csv").write_text("0,1\n1,x\n")
     (tmp_path / "bad.json").write_text('{"payoff": 1}')
     (tmp_path / "bad.npy").write_text("no")
+    np.savez("archive", np.eye(2))
+    (tmp_path / "archive.npz").rename("archive.npy")
     np.save("words.npy", np.array(["a"]))
     np.save("large.npy", np.zeros((64, 64)))
     with pytest.raises(QohortError) as refused:

@@ -1,13 +1,16 @@
 """Qatten's theorem: spectra worked out by hand, the remainder's order, and each prediction's verdict."""
 
+import json
 import math
 
+import jax
 import numpy as np
 import pytest
+from jaxtyping import Array
 from rich.console import Console
 
 from qohort.errors import QohortError
-from qohort.lab import igm
+from qohort.lab import bandit, igm, trained
 from qohort.lab.bandit import RANGES, payoff, table
 from qohort.lab.findings import Effort, Finding
 from qohort.lab.fits import fit
@@ -27,7 +30,8 @@ from qohort.lab.spectrum import (
     value,
 )
 from qohort.lab.theorem import PREDICTIONS, TheoremStudy, study_theorem
-from qohort.lab.theorem_page import numbers, page
+from qohort.lab.theorem_page import numbers, page, write_theorem
+from qohort.mixers import VDN, MixerOutput
 
 QUIET = Progress(Console(quiet=True))
 EXPONENTIAL, SOFTPLUS, TANH, PRODUCT = (FUNCTIONS[name] for name in ("exponential", "softplus", "tanh", "product"))
@@ -130,6 +134,26 @@ def test_igm_of_random_mixers():
     assert igm.broken("qatten, keys without softmax", draws=100, seed=0) > 0.5
 
 
+def test_draws_are_taken_a_part_at_a_time(monkeypatch):
+    """All joint actions of all of them at once would not fit into memory."""
+    together = []
+
+    def read(out: MixerOutput, chosen: Array) -> Array:
+        def counted(value: np.ndarray) -> np.ndarray:
+            together.append(value.size)
+            return value
+
+        shape = jax.ShapeDtypeStruct((), out.q_tot.dtype)
+        return jax.pure_callback(counted, shape, out.q_tot[0], vmap_method="expand_dims")
+
+    monkeypatch.setitem(igm.CASES, "counted", (VDN(), read, True))
+    assert igm.broken("counted", draws=2 * igm.AT_ONCE + 10, seed=0) == 0
+    assert max(together) == igm.AT_ONCE * igm.ACTIONS**igm.AGENTS
+    assert sum(together) == (2 * igm.AT_ONCE + 10) * (igm.ACTIONS**igm.AGENTS + 1)
+    monkeypatch.setattr(igm, "SLOPES_AT_ONCE", 20)
+    assert igm.slopes(draws=50, seed=0).agree == 1
+
+
 def test_keys_that_read_utilities_can_make_a_derivative_negative():
     found = igm.slopes(draws=500, seed=0)
     assert found.difference < 1e-4
@@ -153,7 +177,29 @@ def test_the_page_says_of_each_prediction_whether_it_holds():
     assert text.count(": confirmed\n") == 9
     assert "## 8. Shift of the origin: refuted" in text
     assert "seen 10" in text
+    assert "6,000 updates; for prediction 6, where they are trained on many states together, 1,500." in text
+    assert numbers(study)["effort"]["updates_of_prediction_6"] == 1500
     assert [row["verdict"] for row in numbers(study)["predictions"]].count("refuted") == 1
+
+
+def test_what_a_laboratory_writes_with_next_to_no_effort(tmp_path, monkeypatch):
+    """Fewer cases of each prediction, since every one of them is a program to compile."""
+    monkeypatch.setattr(trained, "HEADS", (1, 2))
+    monkeypatch.setattr(trained, "SHIFTS", (0.0, 4.0))
+    monkeypatch.setattr(bandit, "NAMES", ("vdn", "qatten"))
+    monkeypatch.setattr(igm, "CASES", {name: igm.CASES[name] for name in ("vdn", "qatten, keys without softmax")})
+    study = study_theorem(Effort(seeds=2, updates=1, draws=2), [], QUIET)
+    paths = write_theorem(study, tmp_path)
+    pictures = {f"{name}.{ending}" for name in ("remainder", "decay", "regret", "heads") for ending in ("png", "svg")}
+    assert {path.name for path in paths} == {"theorem.md", "theorem.json", *pictures}
+    assert all(path.stat().st_size > 1000 for path in paths)
+    content = json.loads((tmp_path / "theorem.json").read_text())
+    measured = {row["number"]: row["measured"] for row in content["predictions"]}
+    assert list(measured) == list(range(1, 11))
+    assert {len(errors) for errors in measured[5]["weighted"].values()} == {2}
+    assert {len(errors) for errors in measured[6]["errors"]["two roles"].values()} == {2}
+    assert len(measured[7]["near the maximiser"]["regrets"]["qatten"]) == 2
+    assert "](heads.png)" in (tmp_path / "theorem.md").read_text()
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 // Which part of the world is shown: all of it, or where something happens in this episode.
 
+import { entryAt } from "./layer.js";
+
 /** How much is shown around the outermost marks, in their radii and at least. */
 const RADII = 2.5;
 const LEAST = 0.3;
@@ -25,14 +27,11 @@ function reach({ layers, agents }) {
   for (let at = 0; at < agents.data.length; at += 2) grow(agents.data[at], agents.data[at + 1], 0);
   for (const layer of layers) {
     if (layer.kind !== "circles" || layer.centre.still || layer.fill.data.every((tone) => tone === 0)) continue;
-    const moments = layer.centre.shape[0];
-    const row = (array, moment) => (array.still ? 0 : moment);
-    for (let moment = 0; moment < moments; moment++) {
+    for (let moment = 0; moment < layer.centre.shape[0]; moment++) {
       for (let mark = 0; mark < layer.count; mark++) {
-        if (!layer.visible.data[row(layer.visible, moment) * layer.count + mark]) continue;
-        const at = 2 * (moment * layer.count + mark);
-        const radius = layer.radius.data[row(layer.radius, moment) * layer.count + mark];
-        grow(layer.centre.data[at], layer.centre.data[at + 1], RADII * radius);
+        if (!entryAt(layer.visible, moment, mark)) continue;
+        const [x, y] = [0, 1].map((axis) => entryAt(layer.centre, moment, 2 * mark + axis));
+        grow(x, y, RADII * entryAt(layer.radius, moment, mark));
       }
     }
   }
@@ -62,13 +61,10 @@ export function leftOut({ layers }, [left, bottom, right, top], moment) {
   const texts = [];
   for (const layer of layers) {
     if (layer.kind !== "labels") continue;
-    const row = ({ shape, still }) => (still ? 0 : Math.min(moment, shape[0] - 1));
     for (let mark = 0; mark < layer.count; mark++) {
-      if (!layer.visible.data[row(layer.visible) * layer.count + mark]) continue;
-      const at = 2 * (row(layer.at) * layer.count + mark);
-      const [x, y] = [layer.at.data[at], layer.at.data[at + 1]];
-      if (x < left || x > right || y < bottom || y > top)
-        texts.push(layer.texts[layer.which.data[row(layer.which) * layer.count + mark]]);
+      if (!entryAt(layer.visible, moment, mark)) continue;
+      const [x, y] = [0, 1].map((axis) => entryAt(layer.at, moment, 2 * mark + axis));
+      if (x < left || x > right || y < bottom || y > top) texts.push(layer.texts[entryAt(layer.which, moment, mark)]);
     }
   }
   return texts.filter(Boolean).join(" · ");

@@ -7,12 +7,27 @@ import { clamp } from "./text.js";
 export const SPEEDS = [1, 2, 4, 8, 16, 32];
 
 export class Clock {
-  constructor(length) {
-    this.length = length;
+  constructor() {
+    this.end = new Signal(0);
     this.position = new Signal(0);
     this.playing = new Signal(false);
     this.speed = new Signal(4);
     this.tick = this.tick.bind(this);
+  }
+
+  get signals() {
+    return [this.end, this.position, this.playing, this.speed];
+  }
+
+  /** How many steps there are. */
+  get length() {
+    return this.end.value;
+  }
+
+  /** Of other episodes; who plays goes on playing. */
+  set length(steps) {
+    this.end.set(steps);
+    this.seek(this.position.value);
   }
 
   /** The moment that is shown. */

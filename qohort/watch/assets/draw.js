@@ -1,5 +1,7 @@
 // A scene on a canvas: circles, rectangles, lines and labels, in the order in which the world gave them.
 
+import { entryAt } from "./layer.js";
+
 const STROKE = 1.5;
 const DASH = [8, 6];
 /** The tone of what is empty in a bar: dark on every page, for on dark pages ink is light and would look full. */
@@ -13,33 +15,19 @@ class Cut {
     this.share = glide ? position - this.moment : 0;
   }
 
-  row(name, moment) {
-    const { data, shape, still } = this.layer[name];
-    const row = data.length / Math.max(shape[0], 1);
-    return still ? 0 : Math.min(moment, shape[0] - 1) * row;
-  }
-
   choice(name, mark) {
-    return this.layer[name].data[this.row(name, this.moment) + mark];
+    return entryAt(this.layer[name], this.moment, mark);
   }
 
   number(name, index, mark) {
-    const { data, still } = this.layer[name];
-    const now = data[this.row(name, this.moment) + index];
-    if (still || this.share <= 0 || !this.staysVisible(mark)) return now;
-    return now + this.share * (data[this.row(name, this.moment + 1) + index] - now);
+    const now = entryAt(this.layer[name], this.moment, index);
+    if (this.layer[name].still || this.share <= 0 || !this.staysVisible(mark)) return now;
+    return now + this.share * (entryAt(this.layer[name], this.moment + 1, index) - now);
   }
 
   staysVisible(mark) {
-    return this.layer.visible.data[this.row("visible", this.moment + 1) + mark];
+    return entryAt(this.layer.visible, this.moment + 1, mark);
   }
-}
-
-/** Whether a layer is the same at every moment. */
-export function isStill(layer) {
-  return Object.values(layer).every(
-    (part) => part === null || typeof part !== "object" || !("data" in part) || part.still,
-  );
 }
 
 /** Paint one layer; `view` maps the world's places to pixels. */

@@ -1,7 +1,11 @@
 // What is drawn over a scene: who is looked at, and how much each agent counts.
 
+import { figure } from "./text.js";
+
 const GAP = 3;
 const WIDTH = 3.5;
+/** How strong the rings of those are who are out. */
+const FAINT = 0.55;
 
 /** What rings around agents can show: nothing, what each counts or would cost, or what one head looks at. */
 export function overlays({ joint }) {
@@ -19,7 +23,7 @@ export function overlays({ joint }) {
   return made;
 }
 
-/** The parts of a whole that agents have at a step. */
+/** The parts of a whole that agents have at a step. A mixer may count those who are out, so they are among them. */
 function shares({ data, shape }, moment, row, rows) {
   const agents = shape[shape.length - 1];
   const start = (Math.min(moment, shape[0] - 1) * rows + row) * agents;
@@ -28,8 +32,13 @@ function shares({ data, shape }, moment, row, rows) {
   return values.map((value) => value / total);
 }
 
-/** A ring of which as much is drawn as the agent's share is; the rings of a team make one whole. */
-export function paintShare(context, { x, y, radius }, share, colours) {
+/** What rings are parts of, in words; `outside` is the share of those who are out, null if nobody ever is. */
+export function wholeOf(outside) {
+  return `Thick rings: shares of one whole${outside === null ? "" : `; who is out has ${figure(outside)} of it`}.`;
+}
+
+/** A ring of which as much is drawn as the agent's share is; of who is out it is fainter. */
+export function paintShare(context, { x, y, radius }, share, colours, out) {
   const from = -Math.PI / 2;
   const arc = (end, colour, width) => {
     context.beginPath();
@@ -38,9 +47,11 @@ export function paintShare(context, { x, y, radius }, share, colours) {
     context.lineWidth = width;
     context.stroke();
   };
+  context.globalAlpha = out ? FAINT : 1;
   arc(from + 2 * Math.PI, colours.card, WIDTH + 1.5);
   arc(from + 2 * Math.PI, colours.line, WIDTH);
   arc(from + 2 * Math.PI * share, colours.ring, WIDTH);
+  context.globalAlpha = 1;
 }
 
 /** A dashed ring. */

@@ -21,25 +21,31 @@ const WAYS = {
 /** What a sign needs beside it. */
 const MARGIN = 3;
 
-/** A sign of a letter or two for each action: an arrow, the number of a target, or initials; no two alike. */
+/** A sign of a letter or two for each action: arrows, the number of a target, or letters; no two alike. */
 export function signs(names, idle) {
-  const made = names.map((name, action) => (action === idle ? "·" : sign(name)));
-  return made.map((own, action) => (made.indexOf(own) === made.lastIndexOf(own) ? own : names[action].slice(0, 2)));
+  // The last that an action could have is nobody else's, so this ends.
+  const possible = names.map((name, action) =>
+    action === idle ? ["·"] : [sign(name), name.slice(0, 2), `#${action}`],
+  );
+  for (;;) {
+    const made = possible.map(([first]) => first);
+    const alike = possible.filter(({ length, 0: own }) => length > 1 && made.indexOf(own) !== made.lastIndexOf(own));
+    if (!alike.length) return made;
+    for (const own of alike) own.shift();
+  }
 }
 
 function sign(name) {
   const words = name.split(/[\s_-]+/);
-  const way = words.map((word) => WAYS[word.toLowerCase()]).find(Boolean);
+  const ways = words.map((word) => WAYS[word.toLowerCase()]).filter(Boolean);
+  if (ways.length) return ways.slice(0, 2).join("");
   const number = name.match(/\d+$/);
-  return (
-    way ??
-    (number
-      ? number[0]
-      : words
-          .map((word) => word[0])
-          .join("")
-          .slice(0, 2))
-  );
+  return number
+    ? number[0]
+    : words
+        .map((word) => word.slice(0, 1))
+        .join("")
+        .slice(0, 2);
 }
 
 export class Ribbon {

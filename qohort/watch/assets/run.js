@@ -14,13 +14,15 @@ import { Worth } from "./worth.js";
 const LONGEST = 14;
 
 export class Run {
-  constructor(episode, clock, chosen, { titled, close, scale, bars }) {
+  /** `kept` is what was chosen in the run that this one takes the place of. */
+  constructor(episode, clock, chosen, { titled, close, scale, bars, kept }) {
     Object.assign(this, { episode, clock, chosen });
-    this.stage = episode.scene ? new Stage(episode, clock, chosen, close) : null;
-    const shown = this.stage ?? new Sight(episode, clock, chosen, { wide: true });
+    this.stage = episode.scene ? new Stage(episode, clock, chosen, { close, kept: kept?.stage }) : null;
+    this.sight = new Sight(episode, clock, chosen, { wide: !this.stage, kept: kept?.sight });
+    const shown = this.stage ?? this.sight;
     const worth = new Worth(episode, clock, chosen, scale);
     const now = [new Team(episode, clock, chosen, bars), new Choices(episode, clock, chosen)];
-    if (this.stage) now.push(new Sight(episode, clock, chosen, { wide: false }));
+    if (this.stage) now.push(this.sight);
     const done = [new Ribbon(episode, clock, chosen), choiceStrip(this), ...heardStrips(this)];
     const [credit, heads] = [[...creditStrips(this), ...importanceStrips(this)], headStrips(this)];
     const over = heads.length ? [[...done, ...credit], heads] : [done, credit];
@@ -45,6 +47,10 @@ export class Run {
         ...over.filter(({ length }) => length).map((parts) => el("div", { class: "stack" }, ...roots(parts))),
       ),
     );
+  }
+
+  get kept() {
+    return { stage: this.stage?.kept, sight: this.sight.kept };
   }
 
   /** What is shown, in a sentence. */

@@ -8,12 +8,12 @@ const SIDE_BY_SIDE = 6;
 const ROOMY = 1600;
 
 export class Sight {
-  constructor(episode, clock, chosen, { wide }) {
+  constructor(episode, clock, chosen, { wide, kept }) {
     Object.assign(this, { episode, clock, chosen });
     this.wide = wide && episode.agents.length <= SIDE_BY_SIDE;
     this.head = el("tr");
     this.body = el("tbody");
-    this.zeros = el("input", { type: "checkbox", checked: true, onchange: () => this.show(true) });
+    this.zeros = el("input", { type: "checkbox", checked: kept?.zeros ?? true, onchange: () => this.show(true) });
     const option = el("label", { class: "option" }, this.zeros, " leave out what is 0");
     const table = el(
       "table",
@@ -35,12 +35,20 @@ export class Sight {
     ];
     this.root = wide
       ? el("section", { class: "card" }, ...parts)
-      : el("details", { class: "card", open: window.innerWidth >= ROOMY, ontoggle: () => this.show(true) }, ...parts);
+      : el(
+          "details",
+          { class: "card", open: kept?.open ?? window.innerWidth >= ROOMY, ontoggle: () => this.show(true) },
+          ...parts,
+        );
     if (episode.seen.missing) return;
     this.rows = episode.seen.names.map((name) => this.row(name));
     this.body.append(...this.rows.map(({ root }) => root));
     clock.position.watch(() => this.show());
     chosen.watch(() => this.show(true));
+  }
+
+  get kept() {
+    return { open: this.root.open, zeros: this.zeros.checked };
   }
 
   get columns() {

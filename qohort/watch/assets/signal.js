@@ -4,6 +4,7 @@ export class Signal {
   constructor(value) {
     this.value = value;
     this.watchers = new Set();
+    this.kept = [];
   }
 
   set(value) {
@@ -12,10 +13,19 @@ export class Signal {
     for (const watcher of this.watchers) watcher(value);
   }
 
-  /** Tell now and after every change; returns what ends it. */
+  /** Tell at once and after every change. */
   watch(watcher) {
     this.watchers.add(watcher);
     watcher(this.value);
-    return () => this.watchers.delete(watcher);
+  }
+
+  /** Who watches so far does so as long as the page is open. */
+  keep() {
+    this.kept = [...this.watchers];
+  }
+
+  /** Send away whoever began to watch after that. */
+  release() {
+    this.watchers = new Set(this.kept);
   }
 }

@@ -3,8 +3,10 @@
 import { leftOut } from "./camera.js";
 import { onWidth, sized } from "./canvas.js";
 import { look } from "./colours.js";
-import { isStill, paintLayer } from "./draw.js";
-import { overlays, paintFocus, paintRing, paintShare } from "./overlay.js";
+import { paintLayer } from "./draw.js";
+import { isStill } from "./layer.js";
+import { markSize } from "./marks.js";
+import { overlays, paintFocus, paintRing, paintShare, wholeOf } from "./overlay.js";
 import { clamp, el, write } from "./text.js";
 import { isAlive } from "./values.js";
 
@@ -12,11 +14,12 @@ const REACH = 26;
 const TALLEST = 0.52;
 
 export class Stage {
-  constructor(episode, clock, chosen, close) {
-    Object.assign(this, { episode, clock, chosen });
+  constructor(episode, clock, chosen, { close, kept }) {
+    Object.assign(this, { episode, clock, chosen, close });
     this.canvas = el("canvas", { class: "scene", role: "img", "aria-label": `The world: ${episode.scene.note}` });
     this.overlays = overlays(episode);
-    this.ring = this.overlays.length > 1 ? 1 : 0;
+    this.ring = this.overlays.findIndex(({ name }) => name === kept?.ring);
+    if (this.ring < 0) this.ring = this.overlays.length > 1 ? 1 : 0;
     this.rings = el(
       "select",
       { "aria-label": "Rings around agents", onchange: () => this.show(this.rings.selectedIndex) },
@@ -24,8 +27,8 @@ export class Stage {
     );
     this.rings.selectedIndex = this.ring;
     const legend = el("p", { class: "note" }, episode.scene.note);
-    this.close = close;
-    this.near = Boolean(this.close);
+    this.whole = el("p", { class: "note" });
+    this.near = kept?.near ?? true;
     this.zoom = el(
       "button",
       { type: "button", "aria-pressed": String(this.near), onclick: () => this.approach(!this.near) },
@@ -34,7 +37,8 @@ export class Stage {
     this.beside = el("p", { class: "beside" });
     const tools = [...(this.close ? [this.zoom] : []), ...(this.overlays.length > 1 ? [this.rings] : [])];
     const head = tools.length ? [el("div", { class: "stage-tools" }, this.beside, ...tools)] : [];
-    this.root = el("figure", { class: "card stage" }, ...head, this.canvas, el("figcaption", {}, legend));
+    this.root = el("figure", { class: "card stage" }, ...head, this.canvas, el("figcaption", {}, legend, this.whole));
+    this.complete = episode.alive.data.every(Boolean);
     this.backdrop = el("canvas");
     this.still = episode.scene.layers.findIndex((layer) => !isStill(layer));
     if (this.still < 0) this.still = episode.scene.layers.length;
@@ -61,8 +65,13 @@ export class Stage {
     this.resize();
   }
 
+  /** What was chosen here, for the stage of the episode that takes this one's place. */
+  get kept() {
+    return { ring: this.overlays[this.ring].name, near: this.near };
+  }
+
   get bounds() {
-    return this.near ? this.close : this.episode.scene.bounds;
+    return (this.near && this.close) || this.episode.scene.bounds;
   }
 
   resize() {
@@ -90,17 +99,23 @@ export class Stage {
     for (const layer of this.episode.scene.layers.slice(this.still)) this.layer(this.context, layer, position);
     if (!this.episode.scene.agents) return;
     const moment = Math.floor(position + 1e-6);
-    write(this.beside, this.near ? leftOut(this.episode.scene, this.close, moment) : "");
+    write(this.beside, this.near && this.close ? leftOut(this.episode.scene, this.close, moment) : "");
     const marks = this.places(position);
-    const { shares } = this.overlays[this.ring];
-    if (shares)
-      shares(moment).forEach(
-        (share, agent) =>
-          isAlive(this.episode, agent, moment) && paintShare(this.context, marks[agent], share, look.value),
-      );
+    this.paintShares(marks, moment);
     this.paintReach(marks[this.chosen.value], moment);
     if (isAlive(this.episode, this.chosen.value, moment))
       paintFocus(this.context, marks[this.chosen.value], look.value);
+  }
+
+  /** A ring around everybody who is drawn; who is out and is not drawn is in the sentence only. */
+  paintShares(marks, moment) {
+    const shares = this.overlays[this.ring].shares?.(moment) ?? [];
+    const out = shares.map((_, agent) => !isAlive(this.episode, agent, moment));
+    const drawn = shares.map((_, agent) => agent).filter((agent) => !out[agent] || this.sizeOf(agent, moment));
+    drawn.sort((one, other) => out[other] - out[one]); // the living are painted last, over the others
+    for (const agent of drawn) paintShare(this.context, marks[agent], shares[agent], look.value, out[agent]);
+    const outside = shares.reduce((sum, share, agent) => sum + (out[agent] ? share : 0), 0);
+    write(this.whole, shares.length ? wholeOf(this.complete ? null : outside) : "");
   }
 
   /** How far the agent that is looked at can reach. */
@@ -128,30 +143,16 @@ export class Stage {
     });
   }
 
-  /** The radius of the filled circle that stands where an agent is. */
+  /** The radius on the canvas of an agent's mark. */
   radius(agent, moment) {
-    this.radii ??= new Map();
-    const key = moment * this.episode.agents.length + agent;
-    if (!this.radii.has(key)) this.radii.set(key, this.measured(agent, moment));
-    return clamp(this.radii.get(key) * this.view.scale, 4, 60);
+    return clamp(this.sizeOf(agent, moment) * this.view.scale, 4, 60);
   }
 
-  measured(agent, moment) {
-    const { agents, layers } = this.episode.scene;
-    const at = 2 * (moment * agents.shape[1] + agent);
-    let radius = 0;
-    for (const { kind, centre, radius: radii, fill, visible, count } of layers) {
-      if (kind !== "circles") continue;
-      const row = ({ shape, still }) => (still ? 0 : Math.min(moment, shape[0] - 1));
-      for (let mark = 0; mark < count; mark++) {
-        if (!visible.data[row(visible) * count + mark] || !fill.data[row(fill) * count + mark]) continue;
-        const there = 2 * (row(centre) * count + mark);
-        const away = Math.hypot(centre.data[there] - agents.data[at], centre.data[there + 1] - agents.data[at + 1]);
-        const size = radii.data[row(radii) * count + mark];
-        if (away < 0.05 * size) radius = Math.max(radius, size);
-      }
-    }
-    return radius;
+  sizeOf(agent, moment) {
+    this.sizes ??= new Map();
+    const key = moment * this.episode.agents.length + agent;
+    if (!this.sizes.has(key)) this.sizes.set(key, markSize(this.episode, agent, moment));
+    return this.sizes.get(key);
   }
 
   nearest(event) {

@@ -12,7 +12,6 @@ export function transport(clock) {
   const slider = el("input", {
     type: "range",
     min: 0,
-    max: clock.length,
     step: 1,
     value: 0,
     "aria-label": "Moment",
@@ -33,12 +32,14 @@ export function transport(clock) {
     play.title = playing ? "Pause (space)" : "Play (space)";
   });
   clock.speed.watch((steps) => (speed.value = steps));
-  clock.position.watch(() => {
+  const show = () => {
+    slider.max = clock.length;
     slider.value = clock.moment;
     const text = clock.moment < clock.length ? `step ${clock.moment + 1} of ${clock.length}` : "the end";
     slider.setAttribute("aria-valuetext", text);
     write(place, text);
-  });
+  };
+  for (const signal of [clock.end, clock.position]) signal.watch(show);
   return [
     button("Step back", "◂", () => clock.step(-1)),
     play,
@@ -57,8 +58,8 @@ export function keys({ clock, chosen, agents, rings, help }) {
     ArrowRight: (event) => clock.step(event.shiftKey ? 10 : 1),
     Home: () => clock.step(-Infinity),
     End: () => clock.step(Infinity),
-    "[": () => chosen.set((chosen.value + agents - 1) % agents),
-    "]": () => chosen.set((chosen.value + 1) % agents),
+    "[": () => chosen.set((chosen.value + agents() - 1) % agents()),
+    "]": () => chosen.set((chosen.value + 1) % agents()),
     "-": () => clock.faster(-1),
     "+": () => clock.faster(1),
     "=": () => clock.faster(1),

@@ -40,22 +40,36 @@ export function weightOf({ joint, agents }, agent, step) {
   return joint.slopes.data[step * agents.length + agent];
 }
 
+/** Every agent's best value at every moment. Strips ask for it once for each cell they paint, so it is kept. */
+const BEST = new WeakMap();
+
 /** The value of the best available action. */
 export function bestValue(episode, agent, moment) {
-  return Math.max(
-    ...episode.actions.map((_, action) => valueOf(episode, agent, action, moment)).filter(Number.isFinite),
-  );
+  if (!BEST.has(episode)) BEST.set(episode, bestValues(episode));
+  return BEST.get(episode)[moment * episode.agents.length + agent];
+}
+
+function bestValues({ values, avail, actions }) {
+  const best = new Float32Array(values.data.length / actions.length).fill(-Infinity);
+  values.data.forEach((value, at) => {
+    const row = Math.floor(at / actions.length);
+    if (avail.data[at] && Number.isFinite(value) && value > best[row]) best[row] = value;
+  });
+  return best;
 }
 
 /** How far below the best the others are: nineteen of twenty that these agents have in an episode are nearer. */
 export function usualGap(episode, agents) {
-  const gaps = [];
+  const gaps = new Float32Array(agents.length * episode.length * episode.actions.length);
+  let count = 0;
   for (const agent of agents) {
     for (let step = 0; step < episode.length; step++) {
       const best = bestValue(episode, agent, step);
-      episode.actions.forEach((_, action) => gaps.push(best - valueOf(episode, agent, action, step)));
+      for (let action = 0; action < episode.actions.length; action++) {
+        const gap = best - valueOf(episode, agent, action, step);
+        if (gap > 0) gaps[count++] = gap;
+      }
     }
   }
-  const sorted = gaps.filter((gap) => gap > 0).sort((one, other) => one - other);
-  return sorted[Math.floor(0.95 * sorted.length)] ?? 1;
+  return gaps.subarray(0, count).sort()[Math.floor(0.95 * count)] ?? 1;
 }

@@ -11,13 +11,25 @@ const REWARDS = 0.26;
 
 /** The least and the greatest number that is drawn of these episodes: one scale for all of them. */
 export function extent(episodes) {
-  const arrays = episodes.flatMap(({ joint, returns, values, outputs }) => [
+  let [least, most] = [0, 1e-6];
+  for (const data of episodes.flatMap(drawn)) {
+    for (const value of data) {
+      if (Number.isFinite(value)) [least, most] = [Math.min(least, value), Math.max(most, value)];
+    }
+  }
+  return [least, most];
+}
+
+/** The numbers of all lines; where nothing is mixed, of everybody who may be looked at. */
+function drawn(episode) {
+  const { joint, returns, agents, length, outputs } = episode;
+  const steps = [...Array(length).keys()];
+  const taken = () => agents.map((_, agent) => steps.map((step) => valueTaken(episode, agent, step)));
+  return [
     ...(returns ? [returns.data] : []),
     ...(joint.rest ? [joint.rest.data] : []),
-    ...(joint.q_tot ? [joint.q_tot.data] : outputs === "utilities" ? [values.data] : []),
-  ]);
-  const finite = arrays.flatMap((data) => Array.from(data).filter(Number.isFinite));
-  return finite.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [0, 1e-6]);
+    ...(joint.q_tot ? [joint.q_tot.data] : outputs === "utilities" ? taken() : []),
+  ];
 }
 
 export class Worth {
