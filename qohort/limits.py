@@ -15,9 +15,15 @@ from qohort.errors import QohortError
 
 Number = int | float | None
 
-_NUMBERS: dict[type, type] = {int: numbers.Integral, float: numbers.Real}
+_NUMBERS: dict[Any, Any] = {int: numbers.Integral, float: numbers.Real}
 """NumPy's are as good."""
-_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "True or False", str: "text", type(None): "None"}
+_WORDS: dict[Any, Any] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    type(None): "None",
+}
 
 
 def at_least(least: int | float, *, of: str = "", **settings: Number) -> None:
@@ -77,7 +83,7 @@ def _kinds(hint: Any) -> tuple[type, ...]:
     parts = _parts(hint)
     if not all(isinstance(part, type) for part in parts):
         return (object,)
-    return tuple(_NUMBERS[part] if part in _NUMBERS else part for part in parts)
+    return tuple(_NUMBERS.get(part, part) for part in parts)
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:
@@ -90,7 +96,7 @@ def _shown(value: object) -> str:
 
 def _listed(hint: Any) -> str:
     parts = (part for part in _parts(hint) if not inspect.isabstract(part))
-    return " or ".join(_WORDS[part] if part in _WORDS else part.__name__ for part in parts)
+    return " or ".join(_WORDS.get(part, part.__name__) for part in parts)
 
 
 def _named(owner: str, name: str) -> str:

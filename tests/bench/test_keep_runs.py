@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import keep_runs
 from qohort.report.caveats import caveats
+from qohort.report.comparison import compare
 from qohort.report.gather import gather
 from qohort.report.labels import collect
 from tests.report.synthetic import write_run
@@ -83,7 +84,7 @@ def test_a_run_that_has_gone_on_is_copied_anew(runs, tmp_path, monkeypatch, caps
 def test_kept_runs_of_two_machines_are_told_apart(runs, tmp_path, monkeypatch, capsys):
     write_run(runs / "3m" / "iql", {0: LINES}, name="iql", process={**PROCESS, "host": "there"})
     keep(monkeypatch, capsys, runs, tmp_path / "kept")
-    said = " ".join(caveats(collect(gather(tmp_path / "kept"), tmp_path / "kept")))
+    said = " ".join(caveats(compare(collect(gather(tmp_path / "kept"), tmp_path / "kept"))))
     assert "Runs were made on different machines: host-" in said
     assert "there" not in said
 
