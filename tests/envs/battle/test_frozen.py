@@ -2,7 +2,7 @@
 
 A number that changes here is a change of the game. It needs a fact or a rule with a test for its reason, never a win
 rate; then `benchmarks/heuristics.py` is run again, its table goes into the documentation, `VERSION` gets the next name,
-the new numbers become a row of that name beside the old ones, and the commit gets it as a tag.
+the new numbers become the row of that name, and the commit gets it as a tag, which docs/battle.md names too.
 """
 
 import equinox as eqx
@@ -30,7 +30,7 @@ FROZEN: dict[str, dict[str, tuple[float, float, float]]] = {
     },
 }
 """By version, after some steps of the script's: the mean of the living units' x and y, and all health and shields
-together. The numbers of a version are never replaced, since runs have recorded that they are of this game."""
+together. The numbers of a version are never changed, since runs have recorded that they are of this game."""
 
 
 @eqx.filter_jit
