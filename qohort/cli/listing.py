@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 import tyro
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from qohort.algorithms.registry import METHODS, WORLD_DEFAULTS
 from qohort.envs import make, names
@@ -34,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     tables = {"algorithms": _algorithms, "environments": _environments, "maps": _maps, "presets": _presets}
     for name, table in tables.items():
         if what in ("all", name):
-            console.print(table())
+            console.print(table(), highlight=False)
     return 0
 
 
@@ -72,17 +74,21 @@ def _maps() -> Table:
     return table
 
 
-def _presets() -> Table:
-    table = _table("Presets", "name", "default for", "of", "source", folded=("default for", "of", "source"))
+def _presets() -> Group:
+    """Paragraphs: where settings come from takes whole sentences."""
     rows: dict[tuple[str, str], list[str]] = {}
     for name, method in METHODS.items():
         for which, build in method.presets.items():
             rows.setdefault((which, build("").source), []).append(name)
-    for (which, source), methods in rows.items():
+    parts: list[RenderableType] = [Text("Presets", "bold"), ""]
+    for which in dict.fromkeys(which for which, _ in rows):
         worlds = [world for world, preset in WORLD_DEFAULTS.items() if preset == which]
         default = ", ".join(worlds) or ("all other worlds" if which == "paper" else "")
-        table.add_row(which, default, ", ".join(methods), source)
-    return table
+        parts.append(Text.assemble((which, "bold"), f": the default for {default}" if default else ""))
+        for (name, source), methods in rows.items():
+            if name == which:
+                parts += [Padding(f"of {', '.join(methods)}", (0, 0, 0, 2)), Padding(source, (0, 0, 1, 4))]
+    return Group(*parts)
 
 
 def _table(title: str, *columns: str, folded: Sequence[str] = ()) -> Table:

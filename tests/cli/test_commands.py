@@ -64,7 +64,8 @@ def test_lists_fit_80_columns(qohort, monkeypatch):
         "games/multi-domain-gaussian-squeeze 10 11 11 10 1 team",
         "particles/treasure 8 5 88 95 100 individual",
         "name terrain allies enemies limit",
-        "name default for of source",
+        "paper: the default for all other worlds",
+        "of ow-qmix, cw-qmix",
     ):
         assert row in [" ".join(line.split()) for line in out.splitlines()]
 
