@@ -1,6 +1,7 @@
 """Settings from the words of a command line; a value that they refuse is a sentence, not a traceback."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -17,11 +18,20 @@ def parse(
     settings: dict[str, Any] = {} if default is None else {"default": kind(**default)}
     return tyro.cli(
         tyro.conf.configure(tyro.conf.AvoidSubcommands)(kind),
-        args=list(argv),
+        args=[_whole(word) for word in argv],
         prog=prog,
         description=description,
         **settings,
     )
+
+
+def _whole(word: str) -> str:
+    """A whole number as people write it, 4,000 or 2e6, in the digits that settings take; other words as they are."""
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", word):
+        return word.replace(",", "")
+    if re.fullmatch(r"\d+(\.\d+)?[eE]\+?\d{1,2}", word) and float(word).is_integer():
+        return str(int(float(word)))
+    return word
 
 
 def flags_type(settings: Preset) -> Any:

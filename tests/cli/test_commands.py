@@ -178,3 +178,9 @@ def test_tensorboard_files_are_written(qohort, tmp_path):
     pytest.importorskip("tensorboardX")
     assert qohort(*TRAIN, *SMALL, "--folder", tmp_path / "run", "--tensorboard").code == 0
     assert len(list((tmp_path / "run" / "tensorboard" / "seed-0").iterdir())) == 1
+
+
+@pytest.mark.parametrize("steps", ["4,100", "4.1e3", "41E2", "4100"])
+def test_numbers_as_people_write_them(steps, qohort):
+    answer = qohort("train", "iql", "games/two-step", "--steps", steps)
+    assert "--steps is 4100, which is not a whole number" in answer.err
