@@ -180,7 +180,7 @@ def test_tensorboard_files_are_written(qohort, tmp_path):
     assert len(list((tmp_path / "run" / "tensorboard" / "seed-0").iterdir())) == 1
 
 
-@pytest.mark.parametrize("steps", ["4,100", "4.1e3", "41E2", "4100"])
+@pytest.mark.parametrize("steps", ["4,101", "4.101e3", "4101E0", "4101"])
 def test_numbers_as_people_write_them(steps, qohort):
     answer = qohort("train", "iql", "games/two-step", "--steps", steps)
-    assert "--steps is 4100, which is not a whole number" in answer.err
+    assert "--steps is 4101, which is not a whole number" in answer.err
