@@ -55,7 +55,13 @@ class RunConfig:
 
     def make(self) -> AbstractEnv:
         """The world of that name, if it is the one that the run was trained in."""
-        env = make(self.world)
+        try:
+            env = make(self.world)
+        except QohortError as error:
+            raise QohortError(
+                f"{error} If a script made or registered the world, load the team there, as in `qohort.load(run, "
+                "env=world)`; a world that is trained as module:factory is found from everywhere."
+            ) from None
         if self.world_object not in (None, fingerprint(env)):
             raise QohortError(
                 f"The run was trained in a world that was made in Python and calls itself {self.world}; the registered "
