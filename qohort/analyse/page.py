@@ -12,8 +12,8 @@ import numpy as np
 from qohort.analyse.ranks import over_seeds
 from qohort.analyse.subject import Subject
 from qohort.errors import QohortError
+from qohort.plain import plain
 from qohort.report import figures
-from qohort.report.plain import plain
 from qohort.report.statistics import Interval
 from qohort.report.table import Table
 from qohort.training import disk

@@ -11,7 +11,7 @@ import tyro
 from qohort.cli.train import finish
 from qohort.envs import make
 from qohort.errors import QohortError
-from qohort.report.plain import plain
+from qohort.plain import plain
 from qohort.training.flags import parse
 from qohort.training.load import Which, check_asked, load, read_run
 from qohort.training.load import evaluate as play

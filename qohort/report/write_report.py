@@ -8,12 +8,12 @@ from typing import Any
 
 import qohort
 from qohort.errors import QohortError
+from qohort.plain import plain
 from qohort.report import compare_curves, figures, profiles
 from qohort.report.comparison import Comparison
 from qohort.report.figures import FORMATS, NAMES
 from qohort.report.labels import joined
 from qohort.report.marl_eval import marl_eval
-from qohort.report.plain import plain
 from qohort.report.statistics import RESAMPLES
 from qohort.report.table import Table
 from qohort.report.tables import tables

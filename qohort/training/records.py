@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from qohort.errors import QohortError
+from qohort.plain import plain
 from qohort.training import disk
 from qohort.training.sinks import Optional, Sink, Value, warn
 
@@ -89,7 +90,7 @@ class Records:
 
 def rewind(folder: Path, positions: Mapping[str, int]) -> None:
     """Cut the files back to what they were; a file without a position is emptied. Refused, nothing is cut."""
-    check_kept(folder, positions)
+    check_lengths(folder, positions)
     with disk.explained(folder, "cut back the metric files in"):
         for name in FILES:
             path, position = folder / name, positions.get(name, 0)
@@ -97,11 +98,16 @@ def rewind(folder: Path, positions: Mapping[str, int]) -> None:
                 os.truncate(path, position)
 
 
-def check_kept(folder: Path, positions: Mapping[str, int]) -> None:
+def check_lengths(folder: Path, positions: Mapping[str, int]) -> None:
     """Refuse files that are not what they were when a checkpoint was saved, or more."""
     with disk.explained(folder, "read the metric files in"):
         for name in FILES:
             _check(folder / name, positions.get(name, 0))
+
+
+def check_kept(folder: Path, positions: Mapping[str, int]) -> None:
+    """The same, and refuse lines among them that cannot be read."""
+    check_lengths(folder, positions)
     for name in (METRICS, TIMING):
         kept_lines(folder / name, positions)
 
@@ -144,15 +150,6 @@ def line_of(text: bytes) -> dict[str, Any] | None:
         if isinstance(content, dict) and isinstance(content.get("step"), int):
             return content
     return None
-
-
-def strict(value: Any) -> Any:
-    """Numbers as JSON has them: NaN and infinity are null."""
-    if isinstance(value, Mapping):
-        return {name: strict(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
@@ -227,7 +224,7 @@ def _plain(value: Value) -> Any:
 
 
 def _json(line: Mapping[str, Any]) -> str:
-    return json.dumps(strict(line), allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(plain(line), allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _row(cells: Sequence[Any]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from qohort.algorithms.base import AbstractAlgorithm, Params
 from qohort.envs.base import AbstractEnv
 from qohort.errors import QohortError
+from qohort.plain import plain
 from qohort.training import checkpoint, disk
 from qohort.training.chunk import Report
 from qohort.training.clock import Clock
@@ -31,7 +32,6 @@ from qohort.training.records import (
     kept_lines,
     last_step,
     read_lines,
-    strict,
 )
 from qohort.training.run import Grid, Run
 from qohort.training.seeds import Group, checkpoint_folder, named, seed_folder
@@ -322,7 +322,7 @@ class Session:
             line = {"seed": seed, "steps": self._place.step, **_scores_line(every)}
             path = seed_folder(setting.folder, seed) / ABSOLUTE_FILE
             with disk.explained(path, "write"):
-                disk.replace_json(path, strict(line))
+                disk.replace_json(path, plain(line))
             means[seed] = {metric_name(name): _mean(value) for name, value in every.items()}
         return means
 

@@ -14,6 +14,7 @@ from qohort.envs import AbstractEnv, make
 from qohort.envs.check import check_form
 from qohort.envs.registry import BUILT_IN, base
 from qohort.errors import QohortError
+from qohort.plain import plain
 from qohort.replay.memory import check_memory
 from qohort.training.deterministic import be_deterministic
 from qohort.training.interrupt import Interrupt
@@ -21,7 +22,7 @@ from qohort.training.job import check, config_of
 from qohort.training.known import CONFIG_CLASSES
 from qohort.training.programs import Programs
 from qohort.training.progress import Display
-from qohort.training.records import as_numbers, strict
+from qohort.training.records import as_numbers
 from qohort.training.run import MAY_CHANGE, Grid, Run, asked_of, going_on, grid_of
 from qohort.training.run_folder import RunFolder, default_path, finished_as, latest, read_config, read_finished
 from qohort.training.seeds import Group, groups_for, groups_in, is_stacked, named, seeds_in
@@ -180,7 +181,7 @@ def _train_groups(job: _Job, folder: RunFolder, display: Display) -> Trained:
             display.say(str(interrupted))
             return Trained(place, False, absolute, stop.signal)
     absolute = {seed: absolute[seed] for seed in job.seeds}
-    folder.finish({"asked": job.asked, "absolute": strict(absolute)})
+    folder.finish({"asked": job.asked, "absolute": plain(absolute)})
     return Trained(place, True, absolute)
 
 

@@ -51,12 +51,7 @@ def write_page(path: Path, text: str) -> Path:
     refuse_folder(path)
     with disk.explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        writing = path.with_name(f".writing-{path.name}")
-        try:
-            writing.write_text(text, encoding="utf-8")
-            writing.replace(path)
-        finally:
-            writing.unlink(missing_ok=True)
+        disk.replace_text(path, text)
     return path
 
 
