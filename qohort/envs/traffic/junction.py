@@ -81,6 +81,7 @@ class TrafficJunction(AbstractEnv):
     outside: int = eqx.field(static=True)
     """The number that says that a cell is no road, and so the number of cells that are."""
     places: str = eqx.field(static=True)
+    routes: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class TrafficJunction(AbstractEnv):
         least_rate: float | None = None,
         vision: int = 1,
         places: Literal["cells", "coordinates"] = "cells",
+        routes: Literal["number", "one-hot"] = "number",
         collision: float = -10.0,
         delay: float = -0.01,
         reward: Literal["team", "individual"] = "team",
@@ -109,6 +111,8 @@ class TrafficJunction(AbstractEnv):
             vision: how many cells a car sees in each direction; IC3Net's commands say 0.
             places: how places are told: `cells` names the cell of the roads for each cell in sight, `coordinates`
                 is the car's row and column, and whether each cell in sight is a road.
+            routes: how a car's route is told to it: by its `number` from 0 to 1, as in IC3Net, or `one-hot`, as in
+                CommNet. Of the hard junction's 56 routes one can hardly tell neighbours apart by their numbers.
             collision: what each car in a collision gets for a step.
             delay: what a car gets for a step, times the number of steps that it has been on the road.
             reward: `team` is the sum of the cars' rewards; `individual` is each car's own.
@@ -126,11 +130,13 @@ class TrafficJunction(AbstractEnv):
         within(name, 0.0, add_rate, least_rate=least_rate)
         within(name, -math.inf, 0.0, collision=collision, delay=delay)
         one_of(name, ("cells", "coordinates"), places=places)
+        one_of(name, ("number", "one-hot"), routes=routes)
         one_of(name, ("team", "individual"), reward=reward)
         network = roads(difficulty, size)
         self.paths, self.headings = jnp.asarray(network.paths), jnp.asarray(network.headings)
         self.lengths = jnp.asarray(network.lengths)
-        self.entries, self.lanes, self.size, self.places = network.entries, network.lanes, size, places
+        self.entries, self.lanes, self.size = network.entries, network.lanes, size
+        self.places, self.routes = places, routes
         self.outside = len(network.cells)
         self.least_rate, self.add_rate = map(jnp.float32, (least_rate, add_rate))
         self.collision, self.delay = map(jnp.float32, (collision, delay))
@@ -141,7 +147,7 @@ class TrafficJunction(AbstractEnv):
             name=name,
             agents=tuple(f"car {i + 1}" for i in range(cars)),
             actions=("wait", "gas", "brake"),
-            obs_features=_obs_features(network, window.tolist(), places),
+            obs_features=_obs_features(network, window.tolist(), places, routes),
             state_features=(
                 "time used",
                 *(f"car {i + 1}: {feature}" for i in range(cars) for feature in UNIT_FEATURES),
@@ -262,7 +268,9 @@ class TrafficJunction(AbstractEnv):
         away = cells[None, :, :] - cells[:, None, :]
         there = (away[:, :, None, :] == self.window[None, None, :, :]).all(axis=-1) & driving[None, :, None]
         cars = there.sum(axis=1)[:, :, None]
-        own = [snapshot.braked[:, None], self._numbered(snapshot)]
+        n_routes = self.paths.shape[0]
+        route = self._numbered(snapshot) if self.routes == "number" else jax.nn.one_hot(snapshot.route, n_routes)
+        own = [snapshot.braked[:, None], route]
         if self.places == "cells":
             window = [jax.nn.one_hot(sights, self.outside + 1), cars]
         else:
@@ -282,8 +290,9 @@ def _sights(network: Roads, window: Int[np.ndarray, "V 2"]) -> Int[np.ndarray, "
     return numbers[around[..., 0], around[..., 1]]
 
 
-def _obs_features(network: Roads, window: list[list[int]], places: str) -> tuple[str, ...]:
-    own = ("braked", "route")
+def _obs_features(network: Roads, window: list[list[int]], places: str, routes: str) -> tuple[str, ...]:
+    marks = ("route",) if routes == "number" else tuple(f"route {route}" for route in range(len(network.paths)))
+    own = ("braked", *marks)
     kinds = (*(f"road at {row},{column}" for row, column in network.cells), "no road")
     if places == "coordinates":
         own, kinds = (*own, "row", "column"), ("road",)

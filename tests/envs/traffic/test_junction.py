@@ -137,6 +137,18 @@ def test_off_the_road_one_sees_nothing_and_can_only_wait():
     assert not seen.units[1].any()
 
 
+def test_a_route_is_told_by_its_number_or_by_a_mark():
+    state = traffic((0, 2), None, (1, 0))
+    env = TrafficJunction(cars=3, add_rate=0.0, routes="one-hot")
+    seen = observe(env, state)
+    assert env.spec.obs_features[:3] == ("braked", "route 0", "route 1")
+    np.testing.assert_array_equal(seen.obs[:, 1:3], [[1, 0], [0, 0], [0, 1]])
+    by_number = observe(QUIET, state)
+    np.testing.assert_array_equal(seen.obs[:, 3:], by_number.obs[:, 2:])
+    np.testing.assert_array_equal(by_number.obs[:, 1], [0, 0, 1])
+    np.testing.assert_array_equal(seen.units, by_number.units)
+
+
 def test_the_window_shows_roads_and_cars():
     state, _ = step(SEEING, traffic((0, 1), (1, 3), None), [BRAKE, BRAKE, WAIT])
     state, _ = step(SEEING, state, [GAS, BRAKE, WAIT])
