@@ -44,8 +44,8 @@ class Run:
     chunk: int = 50
     """Steps that every environment makes between two turns of learning."""
     eval_every: int | None = None
-    """Environment steps between two evaluations; if not given, 10,000 or what comes next below it and divides the run;
-    a run that goes on keeps what it had."""
+    """Environment steps between two evaluations, the end being evaluated in any case; if not given, 10,000 or what comes
+    next below it and divides the run; a run that goes on keeps what it had."""
     eval_episodes: int = 32
     """Greedy episodes of one evaluation."""
     absolute_factor: int = 10
@@ -110,41 +110,31 @@ def grid_of(run: Run, environments: int) -> Grid:
     """Lay the grid, or say which setting does not fit and what would."""
     chunk = run.chunk * environments
     what = f"a chunk ({run.chunk} steps in each of {environments} environments makes {chunk})"
-    if run.eval_every is None:
-        _check_multiple("--steps", run.steps, chunk, what)
+    _check_multiple("--steps", run.steps, chunk, what)
     eval_every = run.eval_every or _default_interval(run.steps, chunk)
     _check_multiple("--eval-every", eval_every, chunk, what)
-    fits = run.steps % chunk == 0
-    other = f", and {run.steps} fits --eval-every {_default_interval(run.steps, chunk)}" if fits else ""
-    _check_multiple("--steps", run.steps, eval_every, f"the evaluation interval ({eval_every})", other)
     log_every = run.log_every or _largest_divisor(eval_every // chunk, 10) * chunk
     _check_multiple("--log-every", log_every, chunk, what)
     return Grid(chunk=chunk, steps=run.steps, eval_every=eval_every, log_every=log_every)
 
 
-def going_on(run: Run, before: Run, environments: int) -> tuple[Run, str]:
-    """A run that goes on is evaluated and logged as often as before, unless it says otherwise or that does not fit.
+def going_on(run: Run, before: Run, environments: int) -> Run:
+    """A run that goes on is evaluated and logged as often as before, unless it says otherwise.
 
     Returns:
-        The run, with the intervals that it had if it would get others now, and a sentence if it cannot keep them.
+        The run, with the intervals that it had if it would get others now.
     """
     if run.eval_every is not None or run.chunk != before.chunk:
-        return run, ""
+        return run
     try:
         had = grid_of(before, environments)
     except QohortError:  # of another run, which is refused with a sentence of its own
-        return run, ""
-    if run.steps % had.eval_every:
-        now = grid_of(run, environments)
-        return run, (
-            f"So far this run was evaluated every {had.eval_every:,} steps, of which {run.steps:,} are not a whole "
-            f"number: from here on it is evaluated every {now.eval_every:,}, unless --eval-every says otherwise."
-        )
+        return run
     kept = dataclasses.replace(run, eval_every=had.eval_every, log_every=run.log_every or had.log_every)
     with contextlib.suppress(QohortError):
         if grid_of(run, environments) == grid_of(kept, environments):
-            return run, ""
-    return kept, ""
+            return run
+    return kept
 
 
 def _default_interval(steps: int, chunk: int) -> int:
@@ -158,11 +148,9 @@ def _largest_divisor(chunks: int, parts: int) -> int:
     return next(k for k in range(wanted, 0, -1) if chunks % k == 0)
 
 
-def _check_multiple(flag: str, value: int, unit: int, what: str, other: str = "") -> None:
+def _check_multiple(flag: str, value: int, unit: int, what: str) -> None:
     if value % unit == 0:
         return
     below, above = value // unit * unit, (value // unit + 1) * unit
     nearest = below if below and value - below <= above - value else above
-    raise QohortError(
-        f"{flag} is {value}, which is not a whole number of times {what}. The nearest is {nearest}{other}."
-    )
+    raise QohortError(f"{flag} is {value}, which is not a whole number of times {what}. The nearest is {nearest}.")

@@ -258,11 +258,12 @@ class Session:
         self._show(report)
 
     def _write_due(self) -> None:
-        """Metrics and evaluation of this grid point, if it is one and they are not written yet."""
+        """Metrics and evaluation of this grid point or of the end, if they are due and not written yet."""
         place, grid = self._place, self._setting.grid
-        if place.step % grid.log_every == 0 and any(tally.played for tally in place.tally):
+        ended = place.step == grid.steps
+        if (ended or place.step % grid.log_every == 0) and any(tally.played for tally in place.tally):
             self._log()
-        if place.step % grid.eval_every == 0 and place.evaluated < place.step:
+        if (ended or place.step % grid.eval_every == 0) and place.evaluated < place.step:
             self._evaluate()
 
     def _log(self) -> None:

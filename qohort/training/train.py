@@ -114,8 +114,6 @@ class _Job:
     config: dict[str, Any]
     """What `config.json` says."""
     path: Path
-    note: str
-    """A sentence if it is evaluated otherwise than so far."""
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -133,12 +131,12 @@ def _job(algorithm: AbstractAlgorithm, world: str | AbstractEnv, run: Run, *, na
         check_form(env)
     check(algorithm, env, run)
     config = config_of(algorithm, world, run, name=name or algorithm_name(algorithm), source=source)
-    path, note = _path_of(config, run), ""
+    path = _path_of(config, run)
     before = None if run.fresh else _before(path)
     if before is not None:
-        run, note = going_on(run, before, algorithm.environments)
+        run = going_on(run, before, algorithm.environments)
     config["run"] = config_to_dict(run)
-    return _Job(algorithm, env, run, grid_of(run, algorithm.environments), config, path, note)
+    return _Job(algorithm, env, run, grid_of(run, algorithm.environments), config, path)
 
 
 def _before(path: Path) -> Run | None:
@@ -166,7 +164,7 @@ def _train_groups(job: _Job, folder: RunFolder, display: Display) -> Trained:
     check_going_on(place, open_groups, steps=steps, judged=done["asked"]["seeds"] if done else ())
     folder.begin()
     surprises = _surprises(groups, job.seeds, seeds_in(place))
-    for sentence in filter(None, (*folder.notes, job.note, f"Run folder: {place}", *surprises)):
+    for sentence in filter(None, (*folder.notes, f"Run folder: {place}", *surprises)):
         display.say(sentence)
     absolute: dict[int, dict[str, float]] = {}
     with Interrupt() as stop:

@@ -42,7 +42,6 @@ FAULTY = ("--steps", "200", "--eval-every", "200", "--eval-episodes", "4", "--ab
         ([*TRAIN, "--checkpoint-every", "nan"], "--checkpoint-every is nan"),
         ([*TRAIN, "--steps", "120"], "The nearest is 100."),
         ([*TRAIN, "--steps", "300", "--eval-every", "70"], "--eval-every is 70"),
-        ([*TRAIN, "--steps", "300", "--eval-every", "200"], "The nearest is 200, and 300 fits --eval-every 300."),
         ([*TRAIN, "--log-every", "7"], "--log-every is 7"),
         ([*TRAIN, "--algorithm.td-lambda", "1.5"], "td_lambda is 1.5; it must lie between 0 and 1"),
         ([*TRAIN, "--algorithm.td-lambda", "-0.1"], "td_lambda is -0.1"),
