@@ -39,7 +39,7 @@ def ending(face: Face, kind: Int[Array, " n"], alive: Bool[Array, " n"]) -> Int[
         if face.flags.last_medivacs == "one":
             won |= (enemies == 1) & ~jnp.any(fights[n:])
         elif face.flags.last_medivacs == "any":
-            won |= ~jnp.any(fights[n:])
+            won |= (allies > 0) & ~jnp.any(fights[n:])
     drawn = (allies == 0) & (enemies == 0)
     return jnp.where(lost, End.LOSS, jnp.where(won, End.WIN, jnp.where(drawn, End.DRAW, End.OPEN)))
 

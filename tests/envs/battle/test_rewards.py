@@ -132,6 +132,13 @@ def test_how_battles_with_medivacs_end(allies, enemies, smac, second, plain):
     assert end_of(Flags(only_medivacs_lose=False, last_medivacs="fight on"), allies, enemies) == plain
 
 
+@pytest.mark.parametrize("last_medivacs", ["fight on", "one", "any"])
+def test_nobody_wins_who_has_nobody_left(last_medivacs):
+    flags = Flags(only_medivacs_lose=False, last_medivacs=last_medivacs)
+    assert end_of(flags, [0, 0, 0], [0, 0, 0]) == End.DRAW
+    assert end_of(flags, [0, 0, 0], [0, 1, 1]) == End.LOSS
+
+
 @pytest.mark.parametrize(
     ("allies", "enemies", "end"),
     [([1, 0], [1], End.OPEN), ([0, 0], [1], End.LOSS), ([0, 1], [0], End.WIN), ([0, 0], [0], End.DRAW)],
