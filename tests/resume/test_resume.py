@@ -130,6 +130,8 @@ def test_a_damaged_checkpoint_costs_only_time(straight, tmp_path):
     go("qmix", folder, steps=STEPS, display=display)
     assert f"The checkpoint {newest.name} is unusable" in heard(display)
     assert f"{older.name} is used instead" in heard(display)
+    again = STEPS // 2 - checkpoint.read_counters(older)["step"]
+    assert f"{again} steps that came after the checkpoint are done again" in heard(display)
     assert left(folder) == straight("qmix")
 
 
