@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -247,12 +247,16 @@ PRESETS: dict[str, Callable[[AbstractMixerConfig, str], Preset]] = {
 }
 
 
+NOT_THERE = "This mixer is not among what was run there: its own settings are Qohort's."
+
+
 def decomposition(
     mixer: AbstractMixerConfig,
     summary: str,
     *,
     under: Mapping[str, Callable[[str], AbstractMixerConfig]] = MappingProxyType({}),
     protocols: Mapping[str, Callable[[AbstractMixerConfig, str], Preset]] = MappingProxyType({}),
+    absent: Collection[str] = (),
 ) -> Method:
     """Value decomposition with a mixer, under every preset.
 
@@ -261,11 +265,13 @@ def decomposition(
         summary: what `qohort list` says.
         under: other settings of it under some of the presets, by the name of the world.
         protocols: what its authors did otherwise than those whose presets these are.
+        absent: the presets whose source does not have this mixer: they are a protocol for it, and no more.
     """
 
     def build(name: str, world: str) -> Preset:
         settings = under[name](world) if name in under else mixer
-        return {**PRESETS, **protocols}[name](settings, world)
+        found = {**PRESETS, **protocols}[name](settings, world)
+        return found.but(source=f"{found.source} {NOT_THERE}") if name in absent else found
 
     return Method(summary=summary, presets={name: functools.partial(build, name) for name in PRESETS})
 

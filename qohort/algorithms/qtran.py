@@ -36,6 +36,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.joint import Shares, blank, mean_of_valid, per_row, pick, shares_of
 from qohort.algorithms.method import Method, Preset, fitting
+from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.presets import PRESETS, under_protocol
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.estimators.exploration import greedy, mask_unavailable
@@ -206,13 +207,30 @@ def _paper(algorithm: QTRAN, world: str) -> Preset:
     )
 
 
+def _as_in_pymarl(algorithm: QTRAN) -> QTRAN:
+    return dataclasses.replace(algorithm, critic=QTRANCritic(form="pymarl"), lambda_nopt=0.1)
+
+
 def _pymarl(algorithm: QTRAN, world: str) -> Preset:
-    critic = QTRANCritic(form="pymarl")
     return under_protocol(
         PRESETS["paper"](VDN(), world),
-        dataclasses.replace(algorithm, critic=critic, lambda_nopt=0.1),
+        _as_in_pymarl(algorithm),
         source="PyMARL, default.yaml and qtran.yaml: L_nopt counts 0.1, the critic reads the state and the sum of "
         "encodings, V the state alone.",
+    )
+
+
+def _pymarl2(algorithm: QTRAN, world: str) -> Preset:
+    protocol = PRESETS["pymarl2"](VDN(), world)
+    protocol = protocol.but(
+        estimator="one-step", optimiser=Optimiser(kind="adam", learning_rate=5e-4, eps=1e-8), source=protocol.source
+    )
+    return under_protocol(
+        protocol,
+        _as_in_pymarl(algorithm),
+        source="PyMARL2, qtran.yaml and default.yaml: PyMARL's losses and critic with Adam 5e-4, one-step targets, "
+        "128 episodes, 8 environments, one update per 8 episodes, target copy every 200 episodes (25 updates), ε over "
+        "100,000 steps; none of it fine-tuned.",
     )
 
 
@@ -246,7 +264,7 @@ def _method(algorithm: QTRAN, summary: str, builders: Mapping[str, Callable[[QTR
 BASE = _method(
     QTRAN(),
     "a joint critic without structure, and utilities whose sum has its maximum there (Son et al. 2019)",
-    {"paper": _paper, "pymarl": _pymarl, "fast": _fast},
+    {"paper": _paper, "pymarl": _pymarl, "pymarl2": _pymarl2, "fast": _fast},
 )
 ALT = _method(
     QTRAN(variant="alt"),

@@ -41,7 +41,7 @@ METHODS: dict[str, Method] = {
     "qmix": decomposition(
         QMIX(),
         "monotonic mixing by hypernetworks (Rashid et al. 2018)",
-        under={"two-step": lambda world: QMIX(embed=8)},
+        under={"two-step": lambda world: QMIX(embed=8, hypernet_layers=1)},
         protocols={"pymarl2": pymarl2_qmix},
     ),
     "qatten": decomposition(
@@ -52,22 +52,31 @@ METHODS: dict[str, Method] = {
             "pymarl2": lambda world: Qatten(weighted_head=True, biases=True, regulariser=0.0),
             "two-step": lambda world: Qatten(embed=8),
         },
+        absent=("two-step",),
     ),
-    "qlinear": decomposition(Qlinear(), "Qatten's control without attention: state-dependent positive weights"),
+    "qlinear": decomposition(
+        Qlinear(),
+        "Qatten's control without attention: state-dependent positive weights",
+        absent=("pymarl2", "two-step"),
+    ),
     "qplex": decomposition(
         QPLEX(),
         "duplex dueling: every joint value with IGM (Wang et al. 2021)",
         under={"pymarl2": lambda world: QPLEX(importance=Importance(kernels=4, layers=2))},
         protocols={"paper": paper_qplex},
+        absent=("two-step",),
     ),
     "qplex-qatten": decomposition(
         QPLEXQatten(),
         "QPLEX on Qatten's attention, as its authors ran it on StarCraft (Wang et al. 2021)",
         under={"paper": lambda world: QPLEXQatten(attention=dataclasses.replace(qatten_on(world), regulariser=0.001))},
         protocols={"paper": paper_qplex},
+        absent=("pymarl2", "two-step"),
     ),
     "monotone": decomposition(
-        Monotone(), "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)"
+        Monotone(),
+        "smooth maxima of minima: every monotone joint value, OR as well as AND (Sill 1997, Igel 2024)",
+        absent=("paper", "pymarl2", "two-step"),
     ),
     **{f"pqn-{name}": replay_free(name, mixer) for name, mixer in REPLAY_FREE.items()},
     "pqn-iql": replay_free("iql", REPLAY_FREE["iql"], protocols={"fast": fast_independent}),

@@ -34,6 +34,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from qohort.errors import QohortError
 from qohort.limits import at_least, choices
 from qohort.mixers.base import AbstractMixer, AbstractMixerConfig, MixerOutput
 from qohort.networks.hyper import Feed, fed, feed_size, layer_sizes
@@ -66,7 +67,8 @@ class Qatten(AbstractMixerConfig):
     nonlinear: bool = False
     """Let keys read the utilities too, as the authors do on MMM2; IGM is lost."""
     dead: Dead = "keep"
-    """Keep dead agents in the softmax, take those out that the world calls dead, or those that took action 0."""
+    """Keep dead agents in the softmax, take those out that the world calls dead, or those that took action 0, in
+    worlds where only the dead do."""
     regulariser: float = 0.01
     """Weight of the penalty on the size of the attention logits."""
     regulariser_form: RegulariserForm = "authors"
@@ -86,6 +88,12 @@ class Qatten(AbstractMixerConfig):
         choices(self, of="Qatten")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "QattenMixer":
+        if self.dead == "action-0" and spec.no_op != 0:
+            raise QohortError(
+                "Qatten's `dead` is action-0, for worlds where only the dead take action 0, but in "
+                f"{spec.name} that is {spec.actions[0]!r}, which the living take. Take alive, which goes by what the "
+                "world says."
+            )
         query_key, key_key, weight_key, value_key = jax.random.split(key, 4)
         inputs = feed_size(self.feed, spec)
         key_inputs = (spec.unit_size if self.keys == "units" else spec.obs_size) + self.nonlinear

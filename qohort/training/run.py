@@ -44,7 +44,7 @@ class Run:
     chunk: int = 50
     """Steps that every environment makes between two turns of learning."""
     eval_every: int | None = None
-    """Environment steps between two evaluations, the end being evaluated in any case; if not given, 10,000 or what comes
+    """Environment steps between two evaluations; the end is evaluated in any case. If not given, 10,000 or what comes
     next below it and divides the run; a run that goes on keeps what it had."""
     eval_episodes: int = 32
     """Greedy episodes of one evaluation."""

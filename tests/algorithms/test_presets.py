@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from qohort.algorithms.coma import COMA
+from qohort.algorithms.optimiser import Optimiser
 from qohort.algorithms.ppo import PPO
 from qohort.algorithms.qtran import QTRAN
 from qohort.algorithms.registry import METHODS, default_preset, preset
@@ -30,6 +31,23 @@ def mixer_of(world: str) -> Qatten:
     mixer = settings("qatten", world, "paper").mixer
     assert isinstance(mixer, Qatten)
     return mixer
+
+
+def test_a_preset_says_so_where_its_source_has_no_such_mixer():
+    said = "This mixer is not among what was run there"
+    for which, absent in {"paper": ["monotone"], "pymarl2": ["monotone", "qlinear", "qplex-qatten"]}.items():
+        names = ("iql", "vdn", "qmix", "qatten", "qlinear", "qplex", "qplex-qatten", "monotone")
+        assert [n for n in sorted(names) if said in preset(n, "battle/3m", which).source] == absent
+
+
+def test_qtran_as_in_pymarl2_is_pymarl_s_with_another_protocol():
+    first, second = (preset("qtran", "battle/3m", which).algorithm for which in ("pymarl", "pymarl2"))
+    assert isinstance(first, QTRAN)
+    assert isinstance(second, QTRAN)
+    assert (second.critic, second.lambda_nopt, second.nopt_over) == (first.critic, 0.1, first.nopt_over)
+    assert second.optimiser == Optimiser(kind="adam", learning_rate=5e-4, eps=1e-8)
+    assert (second.estimator, second.feed) == ("one-step", Replayed(batch=128))
+    assert (second.environments, second.update_every, second.target_interval) == (8, 8, 25)
 
 
 def test_battles_and_small_worlds_have_their_own_defaults():

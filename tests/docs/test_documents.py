@@ -56,6 +56,16 @@ def test_the_files_that_methods_are_made_of():
     assert [file for file in files if not (ROOT / "qohort" / file).is_file()] == []
 
 
+def test_what_computes_a_method_s_equations_is_where_its_page_says():
+    """`advantage.advantages` and the like, of the estimators."""
+    modules = {path.stem: path for path in (ROOT / "qohort" / "estimators").glob("*.py")}
+    for page in sorted((ROOT / "docs" / "methods").glob("*.md")):
+        equations = page.read_text().partition("## Equations")[2].partition("\n## ")[0]
+        for module, name in re.findall(r"`(?:\w+\.)*?(\w+)\.([a-z_]\w*)`", equations):
+            if module in modules:
+                assert re.search(rf"^(def|class) {name}\b", modules[module].read_text(), re.M), f"{page.name}: {name}"
+
+
 def test_every_preset_is_told():
     rows = re.findall(
         r"^\| `([\w-]+)` \|", (ROOT / "docs" / "algorithms.md").read_text().partition("## Presets")[2], re.M

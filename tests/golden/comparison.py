@@ -21,14 +21,33 @@ class Comparison:
     errors: dict[str, tuple[str, float]] = dataclasses.field(default_factory=dict)
     left_out: list[str] = dataclasses.field(default_factory=list)
 
-    def add(self, kind: str, name: str, found: object, wanted: np.ndarray, where: np.ndarray | None = None) -> None:
-        """Compare two arrays, or their entries `where` a mask over the leading axes is set."""
+    def add(
+        self,
+        kind: str,
+        name: str,
+        found: object,
+        wanted: np.ndarray,
+        where: np.ndarray | None = None,
+        *,
+        rounding: float = 0.0,
+    ) -> None:
+        """Compare two arrays, or their entries `where` a mask over the leading axes is set.
+
+        Args:
+            kind: which limit holds.
+            name: what the table calls them.
+            found: ours.
+            wanted: theirs.
+            where: which entries, all if not given.
+            rounding: by how much entries may differ because of how they were stored.
+        """
         ours, theirs = np.asarray(found, float), np.asarray(wanted, float)
         assert ours.shape == theirs.shape, f"{name}: ours is {ours.shape}, theirs {theirs.shape}"
         if where is not None:
             ours, theirs = ours[where], theirs[where]
         scale = np.abs(theirs).max(initial=0.0)
-        error = np.abs(ours - theirs).max(initial=0.0) / (scale if scale > 0 else 1.0)
+        apart = max(np.abs(ours - theirs).max(initial=0.0) - rounding, 0.0)
+        error = apart / (scale if scale > 0 else 1.0)
         self.errors[name] = (kind, float(error))
 
     def bound(self, kind: str, name: str, size: float, limit: float) -> None:

@@ -17,13 +17,15 @@ from tests.references.moments import spec_of
 
 
 def unit_size(golden: Golden, agents: int, state: int) -> int:
-    """The width of the agents' slices; none where they do not fit, of which mixers that read them complain."""
+    """The width of the agents' slices; 1 where they do not fit, which the weights of mixers that read them do not."""
     size = golden.setting("unit_dim", "agent_own_state_size", "unit", default=1)
-    return size if agents * size <= state else 0
+    return size if agents * size <= state else 1
 
 
 def units_of(states: Any, agents: int, size: int) -> Any:
-    """The agents' own slices, with which the state begins."""
+    """The agents' own slices, with which the state begins; zeros where they do not fit."""
+    if agents * size > states.shape[-1]:
+        return np.zeros((*states.shape[:-1], agents, size))
     return states[..., : agents * size].reshape(*states.shape[:-1], agents, size)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tyro
 
+from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.mixers import QMIX, QPLEX, VDN, Importance, Independent, MixerConfig, Monotone, Qatten, Qlinear, QPLEXQatten
 from qohort.mixers.base import AbstractMixer, MixerOutput
@@ -134,6 +135,12 @@ def test_qatten_weighs_heads_and_adds_the_value_of_the_state() -> None:
 )
 def test_qatten_leaves_dead_agents_out(dead: Any, alive: tuple, actions: tuple, value: float) -> None:
     np.testing.assert_allclose(mix(attentive(dead=dead), actions, alive=alive).q_tot, [value], rtol=1e-6)
+
+
+def test_qatten_takes_action_0_for_death_only_where_it_is() -> None:
+    with pytest.raises(QohortError, match="in pursuit/stag-hunt that is 'right', which the living"):
+        Qatten(dead="action-0").build(make("pursuit/stag-hunt").spec, jax.random.key(0))
+    assert Qatten(dead="action-0").build(make("battle/3m").spec, jax.random.key(0)).config.dead == "action-0"
 
 
 def test_regulariser_of_the_authors_and_the_corrected_one() -> None:

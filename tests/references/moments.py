@@ -16,7 +16,7 @@ def spec_of(agents=3, actions=4, obs=5, state=6, units=2, **more) -> EnvSpec:
         state_features=tuple(f"state {i}" for i in range(state)),
         unit_features=tuple(f"unit {i}" for i in range(units)),
         limit=10,
-        **more,
+        **{"no_op": 0, **more},
     )
 
 
