@@ -56,7 +56,7 @@ def give_way(env: TrafficJunction, state: TrafficState) -> Int[Array, " N"]:
     def step(goes: Bool[Array, " N"]) -> Bool[Array, " N"]:
         then = jnp.where(goes, ahead, here)
         on_road = driving & ~(goes & leaves)
-        meets = (then[:, None] == then[None, :]) & on_road[:, None] & on_road[None, :] & (number[:, None] != number)
+        meets = (then[:, None] == then[None, :]) & on_road[:, None] & on_road[None, :] & (number[:, None] != number[None, :])
         yields = meets & (~goes[None, :] | (rank[:, None] > rank[None, :]))
         return goes & ~yields.any(axis=1)
 
