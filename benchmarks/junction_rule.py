@@ -51,12 +51,13 @@ def give_way(env: TrafficJunction, state: TrafficState) -> Int[Array, " N"]:
 
     here, ahead = cell(state.place), cell(jnp.minimum(state.place + 1, env.paths.shape[1] - 1))
     number = jnp.arange(len(here))
+    another = number[:, None] != number[None, :]
     rank = jnp.argsort(jnp.argsort(state.place * len(here) + number))
 
     def step(goes: Bool[Array, " N"]) -> Bool[Array, " N"]:
         then = jnp.where(goes, ahead, here)
         on_road = driving & ~(goes & leaves)
-        meets = (then[:, None] == then[None, :]) & on_road[:, None] & on_road[None, :] & (number[:, None] != number[None, :])
+        meets = (then[:, None] == then[None, :]) & on_road[:, None] & on_road[None, :] & another
         yields = meets & (~goes[None, :] | (rank[:, None] > rank[None, :]))
         return goes & ~yields.any(axis=1)
 

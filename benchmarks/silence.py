@@ -23,7 +23,7 @@ from qohort.errors import QohortError
 from qohort.networks.talking import TalkingTeam
 from qohort.training.load import LoadedTeam, Which, read_run
 
-RESULTS = pathlib.Path(__file__).parent / "results" / "silence.json"
+RESULTS = pathlib.Path(__file__).parent / "results" / "junction-silence.json"
 TOLD = ("return", "won", "win_rate", "collisions")
 """Which of the episodes' values are told, of those that a world has."""
 
@@ -36,8 +36,8 @@ class Flags:
     """How many are played."""
     world: str | None = None
     """Another world of the same sizes; the run's own if not given."""
-    which: Which = "last"
-    """The newest team, or the best one."""
+    which: Which = "best"
+    """The best team, or the newest one."""
     out: pathlib.Path = RESULTS
     """Where the numbers go, as JSON."""
 

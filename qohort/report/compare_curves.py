@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from qohort.report.comparison import CellNumbers, Clock, Comparison, Curve
-from qohort.report.figures import INK, NAMES, Look, dress, footnote, headline, looks, save, short, styled
+from qohort.report.figures import INK, Look, dress, footnote, headline, looks, save, short, spoken, styled
 from qohort.report.scales import WIN_RATE
 
 COLUMNS = 3
@@ -194,7 +194,7 @@ def _panel(axes: Any, cells: Sequence[CellNumbers], clock: Clock, styles: Mappin
             [f"{tick:g}" for tick in ticks if tick <= last / size],
         )
         axes.set_xlabel(f"{unit} of wall-clock time")
-    axes.set_ylabel(NAMES.get(metric, metric))
+    axes.set_ylabel(spoken(metric))
 
 
 def _unit(seconds: float) -> tuple[float, str]:

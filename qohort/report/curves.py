@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from qohort.errors import QohortError
-from qohort.report.figures import MUTED, NAMES, OURS, dress, save, short, styled
+from qohort.report.figures import MUTED, OURS, dress, save, short, spoken, styled
 from qohort.training import disk
 from qohort.training.records import METRICS, line_of
 from qohort.training.run_folder import read_config
@@ -99,7 +99,7 @@ def draw_curve(curve: Curve, paths: Sequence[Path]) -> None:
 
 def _paint(axes: Any, curve: Curve) -> None:
     mean, before = curve.mean(), curve.before()
-    shown, unit = NAMES.get(curve.metric, curve.metric), curve.metric == "eval/win_rate"
+    shown, unit = spoken(curve.metric), curve.metric == "eval/win_rate"
     last = max(int(line.steps[-1]) for line in curve.seeds.values())
     if before is not None:
         axes.axhline(before, color=MUTED, linewidth=1.5, linestyle=(0, (4, 3)), zorder=1)
@@ -113,7 +113,7 @@ def _paint(axes: Any, curve: Curve) -> None:
     axes.xaxis.set_major_formatter(lambda steps, _: short(steps))
     axes.set_title(f"{curve.name} on {curve.world}", loc="left", fontsize=16, pad=12)
     axes.set_xlabel("environment steps")
-    axes.set_ylabel(f"{shown} of the greedy team" if curve.metric in NAMES else shown)
+    axes.set_ylabel(f"{shown} of the greedy team" if curve.metric.startswith("eval/") else shown)
 
 
 def _trace(axes: Any, line: Line, *, width: float, alpha: float) -> None:

@@ -12,9 +12,13 @@ from qohort.training import disk
 
 INK, MUTED, FAINT, OURS = "#222228", "#7a756c", "#d0ccc4", "#0072b2"
 
-NAMES = {"eval/win_rate": "win rate", "eval/return": "return"}
-
 FORMATS = ("png", "svg")
+
+
+def spoken(metric: str) -> str:
+    """What is written on an axis or in a table for a name of the metric files; what is no evaluation's keeps it."""
+    return metric.removeprefix("eval/").replace("_", " ") if metric.startswith("eval/") else metric
+
 
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",

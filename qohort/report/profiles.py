@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from qohort.report.compare_curves import COLUMNS, legend, legend_height
 from qohort.report.comparison import CellNumbers, Comparison
-from qohort.report.figures import FAINT, INK, MUTED, NAMES, Look, dress, footnote, headline, looks, save, styled
+from qohort.report.figures import FAINT, INK, MUTED, Look, dress, footnote, headline, looks, save, spoken, styled
 from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import Interval
 
@@ -34,7 +34,7 @@ def draw_scores(comparison: Comparison, paths: Sequence[Path]) -> None:
                 _scores_panel(axes, comparison.on(worlds[index]), styles)
                 headline(axes, worlds[index])
                 metric = comparison.scales[worlds[index]].metric
-                axes.set_xlabel(f"{NAMES.get(metric, metric)}, {comparison.score}")
+                axes.set_xlabel(f"{spoken(metric)}, {comparison.score}")
             else:
                 axes.set_visible(False)
         note = "Small: every seed. Large: interquartile mean. Bars: 95 % bootstrap interval."

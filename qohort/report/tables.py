@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from qohort.report.comparison import CellNumbers, Comparison, Reached, Summary
-from qohort.report.figures import NAMES
+from qohort.report.figures import spoken
 from qohort.report.scales import WIN_RATE
 from qohort.report.statistics import Interval
 from qohort.report.table import NOTHING, Table, estimate, number, percent, seconds_shown
@@ -68,7 +68,7 @@ def _scores(comparison: Comparison) -> Table:
         final = comparison.score == "absolute metric"
         episodes = _range([run.absolute_episodes if final else run.episodes for run in runs])
         steps = _range([run.absolute_steps if final else run.last_step for run in runs])
-        rows.append((*_names(cell), NAMES.get(metric, metric), _count(cell), *shown, steps, episodes))
+        rows.append((*_names(cell), spoken(metric), _count(cell), *shown, steps, episodes))
         records.append(
             {
                 **_keys(cell),

@@ -11,7 +11,7 @@ from qohort.errors import QohortError
 from qohort.plain import plain
 from qohort.report import compare_curves, figures, profiles
 from qohort.report.comparison import Comparison
-from qohort.report.figures import FORMATS, NAMES
+from qohort.report.figures import FORMATS, spoken
 from qohort.report.labels import joined
 from qohort.report.marl_eval import marl_eval
 from qohort.report.statistics import RESAMPLES
@@ -223,7 +223,7 @@ def _summary(comparison: Comparison) -> str:
     for world, scale in comparison.scales.items():
         if not scale.is_rate and not scale.flat:
             why = "which were given" if scale.given else "the extremes of these runs, so other runs may shift them"
-            metric = NAMES.get(scale.metric, scale.metric)
+            metric = spoken(scale.metric)
             lines.append(
                 f"{_escaped(world)} is scored by {_escaped(metric)}; 0 and 1 of aggregates and of thresholds are "
                 f"{scale.low:.4g} and {scale.high:.4g}, {why}."

@@ -9,6 +9,7 @@ from PIL import Image
 
 from qohort.errors import QohortError
 from qohort.report.curves import draw_curve, read_curve
+from qohort.report.figures import spoken
 
 
 @pytest.fixture
@@ -122,3 +123,11 @@ def test_what_is_missing_is_said_with_the_command(folder, monkeypatch, tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(QohortError, match=r"needs matplotlib.*pip install -e '\.\[plots\]'"):
         draw_curve(read_curve(folder), [tmp_path / "curve.png"])
+
+
+def test_metrics_are_called_what_people_call_them():
+    assert [spoken(name) for name in ("eval/win_rate", "eval/collisions", "train/learning_rate")] == [
+        "win rate",
+        "collisions",
+        "train/learning_rate",
+    ]
