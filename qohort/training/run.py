@@ -110,9 +110,9 @@ def grid_of(run: Run, environments: int) -> Grid:
     """Lay the grid, or say which setting does not fit and what would."""
     chunk = run.chunk * environments
     what = f"a chunk ({run.chunk} steps in each of {environments} environments makes {chunk})"
-    _check_multiple("--steps", run.steps, chunk, what)
     eval_every = run.eval_every or _default_interval(run.steps, chunk)
     _check_multiple("--eval-every", eval_every, chunk, what)
+    _check_multiple("--steps", run.steps, chunk, what)
     log_every = run.log_every or _largest_divisor(eval_every // chunk, 10) * chunk
     _check_multiple("--log-every", log_every, chunk, what)
     return Grid(chunk=chunk, steps=run.steps, eval_every=eval_every, log_every=log_every)
