@@ -145,7 +145,7 @@ def test_what_train_would_refuse_is_refused_before_anything_is_trained():
         ({"preset": "fats"}, "Did you mean 'fast'?"),
         ({"team": "feedforward"}, "Did you mean 'feed-forward'?"),
         ({"seeds": 0}, "--seeds is 0; it must be at least 1"),
-        ({"steps": 150}, "--steps is 150"),
+        ({"steps": 155}, "--steps is 155"),
     ],
 )
 def test_grids_that_cannot_be_trained(settings, sentence):
