@@ -258,12 +258,16 @@ class Session:
         self._show(report)
 
     def _write_due(self) -> None:
-        """Metrics and evaluation of this grid point or of the end, if they are due and not written yet."""
+        """Metrics and evaluation of this grid point, if they are due and not written yet.
+
+        An end between two evaluations has both. One with an evaluation has what it would have had if the run had been
+        longer, so that a run that goes on later is the same.
+        """
         place, grid = self._place, self._setting.grid
-        ended = place.step == grid.steps
-        if (ended or place.step % grid.log_every == 0) and any(tally.played for tally in place.tally):
+        between = place.step == grid.steps and place.step % grid.eval_every > 0
+        if (between or place.step % grid.log_every == 0) and any(tally.played for tally in place.tally):
             self._log()
-        if (ended or place.step % grid.eval_every == 0) and place.evaluated < place.step:
+        if (between or place.step % grid.eval_every == 0) and place.evaluated < place.step:
             self._evaluate()
 
     def _log(self) -> None:
