@@ -52,13 +52,13 @@ def give_way(env: TrafficJunction, state: TrafficState) -> Int[Array, " N"]:
     here, ahead = cell(state.place), cell(jnp.minimum(state.place + 1, env.paths.shape[1] - 1))
     number = jnp.arange(len(here))
     another = number[:, None] != number[None, :]
-    rank = jnp.argsort(jnp.argsort(state.place * len(here) + number))
+    order = state.place * len(here) + number
 
     def step(goes: Bool[Array, " N"]) -> Bool[Array, " N"]:
         then = jnp.where(goes, ahead, here)
         on_road = driving & ~(goes & leaves)
         meets = (then[:, None] == then[None, :]) & on_road[:, None] & on_road[None, :] & another
-        yields = meets & (~goes[None, :] | (rank[:, None] > rank[None, :]))
+        yields = meets & (~goes[None, :] | (order[:, None] > order[None, :]))
         return goes & ~yields.any(axis=1)
 
     goes = jax.lax.fori_loop(0, len(here), lambda _, goes: step(goes), driving)

@@ -36,8 +36,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from qohort.algorithms.joint import Shares, blank, mean_of_valid, per_row, pick, shares_of
 from qohort.algorithms.method import Method, Preset, fitting
-from qohort.algorithms.optimiser import Optimiser
-from qohort.algorithms.presets import PRESETS, under_protocol
+from qohort.algorithms.presets import PRESETS, pymarl2_iql, under_protocol
 from qohort.algorithms.q_learning import AbstractQLearning, Looked
 from qohort.estimators.exploration import greedy, mask_unavailable
 from qohort.limits import at_least
@@ -221,12 +220,9 @@ def _pymarl(algorithm: QTRAN, world: str) -> Preset:
 
 
 def _pymarl2(algorithm: QTRAN, world: str) -> Preset:
-    protocol = PRESETS["pymarl2"](VDN(), world)
-    protocol = protocol.but(
-        estimator="one-step", optimiser=Optimiser(kind="adam", learning_rate=5e-4, eps=1e-8), source=protocol.source
-    )
+    untuned = pymarl2_iql(VDN(), world)
     return under_protocol(
-        protocol,
+        untuned.but(feed=Replayed(batch=128), source=untuned.source),
         _as_in_pymarl(algorithm),
         source="PyMARL2, qtran.yaml and default.yaml: PyMARL's losses and critic with Adam 5e-4, one-step targets, "
         "128 episodes, 8 environments, one update per 8 episodes, target copy every 200 episodes (25 updates), ε over "

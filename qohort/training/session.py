@@ -264,10 +264,11 @@ class Session:
         longer, so that a run that goes on later is the same.
         """
         place, grid = self._place, self._setting.grid
-        between = place.step == grid.steps and place.step % grid.eval_every > 0
+        judged = place.step == grid.steps or place.step % grid.eval_every == 0
+        between = judged and place.step % grid.eval_every > 0
         if (between or place.step % grid.log_every == 0) and any(tally.played for tally in place.tally):
             self._log()
-        if (between or place.step % grid.eval_every == 0) and place.evaluated < place.step:
+        if judged and place.evaluated < place.step:
             self._evaluate()
 
     def _log(self) -> None:
