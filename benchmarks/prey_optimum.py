@@ -86,18 +86,38 @@ class Rules:
 
     def values(self, punishment: float, *, steps: int, best: bool) -> np.ndarray:
         """The return from every state, of the best joint moves or of random ones."""
-        reward = np.where(self.near >= NEEDED, 1.0, np.where(self.near == 1, -punishment, 0.0))
-        first, second, prey = np.moveaxis(self.reached, -1, 0)
-        table = np.zeros((self.cells,) * WHO)
         value = np.zeros(len(self.states))
         for _ in range(steps):
-            table[tuple(self.states.T)] = value
-            stays = table[first, second, prey]
-            anew = (table.sum(axis=-1)[first, second] - stays) / (self.cells - WHO)  # back in a cell that was free
-            ahead = np.where(self.near >= NEEDED, anew, stays)
-            moves = (reward + ahead).reshape(len(value), MOVES**2, MOVES).mean(axis=-1)
+            moves = self.looked_ahead(value, punishment)
             value = moves.max(axis=-1) if best else moves.mean(axis=-1)
         return value
+
+    def worth(self, moves: np.ndarray, punishment: float, *, steps: int) -> float:
+        """The mean return of a team that makes this joint move in each state, by its number."""
+        places = (len(self.states), MOVES**2, MOVES)
+        made = np.arange(len(self.states)), moves
+        reached, near = self.reached.reshape(*places, WHO)[made], self.near.reshape(places)[made]
+        value = np.zeros(len(self.states))
+        for _ in range(steps):
+            value = self._followed(value, reached, near, punishment).mean(axis=-1)
+        return float(value.mean())
+
+    def looked_ahead(self, value: np.ndarray, punishment: float, *, gamma: float = 1.0) -> np.ndarray:
+        """What every joint move of the predators is worth in every state, if `value` is what states are worth."""
+        ahead = self._followed(value, self.reached, self.near, punishment, gamma=gamma)
+        return ahead.reshape(len(value), MOVES**2, MOVES).mean(axis=-1)
+
+    def _followed(
+        self, value: np.ndarray, reached: np.ndarray, near: np.ndarray, punishment: float, *, gamma: float = 1.0
+    ) -> np.ndarray:
+        """Reward and value of the next state, where everybody has reached these cells, so many of them near prey."""
+        reward = np.where(near >= NEEDED, 1.0, np.where(near == 1, -punishment, 0.0))
+        first, second, prey = np.moveaxis(reached, -1, 0)
+        table = np.zeros((self.cells,) * WHO)
+        table[tuple(self.states.T)] = value
+        stays = table[first, second, prey]
+        anew = (table.sum(axis=-1)[first, second] - stays) / (self.cells - WHO)  # back in a cell that was free
+        return reward + gamma * np.where(near >= NEEDED, anew, stays)
 
 
 def played(env: QtranPrey) -> np.ndarray:
