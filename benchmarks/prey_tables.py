@@ -83,7 +83,6 @@ def qmix_mix(mixer: Any, utilities: Utilities) -> Joint:
     """The monotone network of each state."""
     env = qohort.make("pursuit/qtran-prey")
     unread = env.observe(env.snapshot(env.reset(jax.random.key(0))))
-
     first, second = (jnp.asarray(place) for place in np.divmod(np.arange(MOVES**2), MOVES))
 
     def of_state(mixer: Any, utilities: Float[Array, "N A"]) -> Float[Array, " AA"]:
@@ -138,7 +137,8 @@ def learned(method: Method, rules: Rules, flags: Flags, *, seed: int, steps: int
     states = len(rules.states)
     utilities = SPREAD * jax.random.normal(keys[0], (states, AGENTS, MOVES))
     drawn, still = eqx.partition((utilities, method.start(keys[1], states)), eqx.is_inexact_array)
-    adams = (optax.adam(flags.learning_rate), optax.adam(flags.learning_rate * method.rate))
+    rates = {"agents": flags.learning_rate, "mixer": flags.learning_rate * method.rate}
+    adam = optax.multi_transform({part: optax.adam(rate) for part, rate in rates.items()}, ("agents", "mixer"))
 
     def loss(numbers: Any, wanted: Joint) -> tuple[Float[Array, ""], Float[Array, ""]]:
         utilities, mixer = eqx.combine(numbers, still)
@@ -150,18 +150,14 @@ def learned(method: Method, rules: Rules, flags: Flags, *, seed: int, steps: int
         def update(carried: Any, _: None) -> tuple[Any, Float[Array, ""]]:
             numbers, memory = carried
             gradient, error = jax.grad(loss, has_aux=True)(numbers, wanted)
-            told = [
-                adam.update(*of_part) for adam, of_part in zip(adams, zip(gradient, memory, strict=True), strict=True)
-            ]
-            numbers = tuple(optax.apply_updates(part, way) for part, (way, _) in zip(numbers, told, strict=True))
-            memory = tuple(memory for _, memory in told)
-            return (numbers, memory), error
+            way, memory = adam.update(gradient, memory)
+            return (optax.apply_updates(numbers, way), memory), error
 
         (numbers, memory), errors = jax.lax.scan(update, (numbers, memory), length=flags.updates)
         return numbers, memory, errors[-1]
 
     value_of = jax.jit(lambda numbers: greedy_of(method, *eqx.combine(numbers, still)))
-    memory = tuple(adam.init(part) for adam, part in zip(adams, drawn, strict=True))
+    memory = adam.init(drawn)
     worth, errors = [], []
     for round_ in range(1, flags.rounds + 1):
         value, _ = value_of(drawn)
