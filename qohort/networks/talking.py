@@ -18,13 +18,14 @@ detached, as some re-implementations do: agents are then not taught to speak by 
 """
 
 import dataclasses
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from qohort.limits import at_least
+from qohort.limits import at_least, choices
 from qohort.networks.agent import InputLayer, Rows
 from qohort.networks.base import AbstractTeam, AbstractTeamConfig, TeamOutput, View
 from qohort.networks.gru import GRU
@@ -43,6 +44,9 @@ class Talking(AbstractTeamConfig):
     """The size of messages."""
     rounds: int = 1
     """Exchanges in a step; the last is heard in the next step. 0 means that nobody speaks."""
+    hears: Literal["everybody", "itself"] = "everybody"
+    """Whom an agent hears. One that hears itself alone computes as much and learns nothing from others: the control
+    for what messages are worth."""
     through_messages: bool = True
     """Whether gradients flow from those who listen to those who speak."""
     last_action: bool = True
@@ -53,6 +57,7 @@ class Talking(AbstractTeamConfig):
     def __post_init__(self) -> None:
         at_least(1, of="Talking", hidden=self.hidden, signature=self.signature, message=self.message)
         at_least(0, of="Talking", rounds=self.rounds)
+        choices(self, of="Talking")
 
     def build(self, spec: EnvSpec, key: PRNGKeyArray) -> "TalkingTeam":
         key_in, key_gru, key_out, key_talk, key_merge = jax.random.split(key, 5)
@@ -75,6 +80,7 @@ class Channel(eqx.Module):
     message: eqx.nn.Linear
     query: eqx.nn.Linear
     through_messages: bool = eqx.field(static=True)
+    hears: Literal["everybody", "itself"] = eqx.field(static=True)
 
     def __init__(self, config: Talking, key: PRNGKeyArray) -> None:
         keys = jax.random.split(key, 3)
@@ -83,6 +89,7 @@ class Channel(eqx.Module):
         self.message = eqx.nn.Linear(config.hidden, config.message, key=keys[1])
         self.query = eqx.nn.Linear(config.hidden, config.signature, key=keys[2])
         self.through_messages = config.through_messages
+        self.hears = config.hears
 
     def __call__(
         self, hidden: Float[Array, "B N H"], alive: Bool[Array, "B N"]
@@ -92,9 +99,11 @@ class Channel(eqx.Module):
         signatures, messages = _linear(self.signature, spoken), _linear(self.message, spoken)
         queries = _linear(self.query, hidden)
         scores = jnp.einsum("bjk,bik->bji", queries, signatures) / queries.shape[-1] ** 0.5
-        speaks = alive[:, None, :]
-        weights = jax.nn.softmax(jnp.where(speaks, scores, -9999999.0), axis=-1)
-        weights = jnp.where(speaks, weights, 0.0)  # a softmax over nobody is not zero
+        audible = alive[:, None, :]
+        if self.hears == "itself":
+            audible = audible & jnp.eye(alive.shape[1], dtype=bool)[None]
+        weights = jax.nn.softmax(jnp.where(audible, scores, -9999999.0), axis=-1)
+        weights = jnp.where(audible, weights, 0.0)  # a softmax over nobody is not zero
         return jnp.einsum("bji,bic->bjc", weights, messages), weights
 
 

@@ -127,6 +127,19 @@ def test_cut_messages_carry_no_gradient(rounds):
     assert not np.allclose(told, read(team, view, first)[-1, :, 0], atol=1e-6)
 
 
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_who_hears_itself_alone_learns_nothing_from_others(rounds):
+    view, first = make_view(), begins()
+    team = built(dataclasses.replace(SMALL, rounds=rounds, hears="itself"))
+    before = read(team, view, first)[:, :, 0]
+    assert np.array_equal(before, read(team, with_obs(view, agent=1, step=0), first)[:, :, 0])
+    assert not np.array_equal(before, read(team, with_obs(view, agent=0, step=0), first)[:, :, 0])
+    weights = team(team.initial(B), view, first)[0].aux["heard"]
+    assert np.array_equal(weights, np.broadcast_to(np.eye(N), weights.shape))
+    spoken = built(dataclasses.replace(SMALL, rounds=rounds))
+    assert [leaf.shape for leaf in jax.tree.leaves(spoken)] == [leaf.shape for leaf in jax.tree.leaves(team)]
+
+
 @pytest.mark.parametrize("rounds", [0, 1, 2])
 def test_when_a_message_is_heard(rounds):
     """One round: in the next step. Two: at once. None: never."""
