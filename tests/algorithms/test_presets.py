@@ -58,10 +58,17 @@ def test_battles_and_small_worlds_have_their_own_defaults():
 
 
 def test_fast_updates_oftener_where_acting_alone_is_punished():
-    hunt = settings("qmix", "pursuit/qtran-prey?punishment=1.5", "fast")
-    assert hunt.update_every < settings("qmix", "pursuit/stag-hunt", "fast").update_every
+    hunt, stags = (
+        settings("qmix", world, "fast") for world in ("pursuit/qtran-prey?punishment=1.5", "pursuit/stag-hunt")
+    )
+    elsewhere = settings("qmix", "pursuit/stag-hunt-300", "fast")
+    assert hunt.update_every < stags.update_every < elsewhere.update_every
     assert hunt == settings("qmix", "pursuit/qtran-prey-7x7", "fast")
-    assert settings("qmix", "pursuit/qtran-prey-300", "fast") == settings("qmix", "pursuit/stag-hunt", "fast")
+    assert (
+        elsewhere
+        == settings("qmix", "pursuit/qtran-prey-300", "fast")
+        == settings("qmix", "foraging/8x8-2p-2f-coop", "fast")
+    )
 
 
 def test_the_papers_settings_of_a_map_are_those_of_the_authors():
@@ -121,7 +128,8 @@ def test_maac_collects_treasure_for_as_many_episodes():
 
 
 @pytest.mark.parametrize(
-    "world", ["games/and", "games/two-step", "pursuit/qtran-prey", "particles/treasure", "battle/3m"]
+    "world",
+    ["games/and", "games/two-step", "pursuit/qtran-prey", "pursuit/stag-hunt", "particles/treasure", "battle/3m"],
 )
 def test_every_preset_can_be_started_as_it_is(world: str):
     for name, method in METHODS.items():
