@@ -67,6 +67,15 @@ class Replayed(AbstractFeed):
         """
         longest = spec.limit + 1
         shortest = self.steps(spec) + longest + 2
+        # What began within a window's length of the newest frame; the running episode and one more may reach beyond.
+        fresh = environments * max(0, -(-(self.steps(spec) + 1) // longest) - 2)
+        if fresh + self.batch > self.episodes:
+            raise QohortError(
+                f"feed.episodes is {self.episodes}: while a window of {self.steps(spec)} steps is played, "
+                f"{environments} environments of {spec.name} finish at least {fresh} episodes, which are too new to "
+                f"begin one, and a batch is {self.batch} windows, so nothing would ever be learned. Keep at least "
+                f"{fresh + self.batch}, most often more, or give shorter windows (feed.length)."
+            )
         if self.frames is None:
             return -(-self.episodes // environments) * longest + shortest
         each = self.frames // environments

@@ -25,7 +25,7 @@ SPEC = Clock().spec
 
 
 FEEDS: dict[type, dict[str, Any]] = {
-    Replayed: {"batch": BATCH, "episodes": 20, "frames": None},
+    Replayed: {"batch": BATCH, "episodes": 100, "frames": None},
     Fresh: {"length": CHUNK // 2, "minibatches": 1},
 }
 SIZES: dict[str, Any] = {

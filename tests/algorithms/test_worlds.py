@@ -43,7 +43,7 @@ WORLDS: dict[str, Callable[[], AbstractEnv]] = {"individual": individual_game, "
 """Rewards of each agent's own; a time limit; a battle."""
 
 KINDS_OF_WORLDS = [
-    *("games/two-step", "games/relay", *WORLDS, "traffic/easy", "particles/rover-tower"),
+    *("games/two-step", "games/relay", "games/gaussian-squeeze", *WORLDS, "traffic/easy", "particles/rover-tower"),
     *("pursuit/qtran-prey?limit=12", "pursuit/stag-hunt?limit=12", "foraging/8x8-2p-2f-coop?limit=12"),
     *("particles/treasure?limit=12", "rooms/pass?limit=12"),
 ]

@@ -1,11 +1,14 @@
 """The ring and its samplers, on a world whose every frame says where it comes from."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from qohort.algorithms.value_decomposition import ValueDecomposition
+from qohort.envs import make
 from qohort.errors import QohortError
 from qohort.mixers import VDN
 from qohort.networks.feedforward import FeedForward
@@ -224,6 +227,16 @@ def test_a_ring_too_small_for_one_window_is_refused():
     feed = Replayed(frames=30, sampler="windows", length=11)
     with pytest.raises(QohortError, match=r"frames is 30.*Give at least 60"):
         feed.frames_each(Clock(6).spec, 3)
+
+
+def test_a_replay_from_which_no_batch_can_ever_be_drawn_is_refused():
+    """Of 20 one-step episodes of two environments, the oldest began ten steps ago, and windows have 32."""
+    spec = make("games/gaussian-squeeze").spec
+    few = Replayed(batch=3, episodes=20, sampler="windows", length=32)
+    with pytest.raises(QohortError, match=r"feed.episodes is 20: .* finish at least 30 .*Keep at least 33"):
+        few.frames_each(spec, 2)
+    assert dataclasses.replace(few, episodes=100).frames_each(spec, 2) > 100
+    assert dataclasses.replace(few, sampler="episodes", length=None).frames_each(spec, 2) > 20
 
 
 def test_memory_is_told_before_it_is_taken(monkeypatch: pytest.MonkeyPatch):
