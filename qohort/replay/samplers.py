@@ -65,17 +65,9 @@ class Replayed(AbstractFeed):
         While the newest `episodes` episodes were played, one environment wrote at most `limit` + 1 frames
         for each of its share of them; the episode now running and the scratch slot come on top.
         """
+        self._check_drawable(spec, environments)
         longest = spec.limit + 1
         shortest = self.steps(spec) + longest + 2
-        # What began within a window's length of the newest frame; the running episode and one more may reach beyond.
-        fresh = environments * max(0, -(-(self.steps(spec) + 1) // longest) - 2)
-        if fresh + self.batch > self.episodes:
-            raise QohortError(
-                f"feed.episodes is {self.episodes}: while a window of {self.steps(spec)} steps is played, "
-                f"{environments} environments of {spec.name} finish at least {fresh} episodes, which are too new to "
-                f"begin one, and a batch is {self.batch} windows, so nothing would ever be learned. Keep at least "
-                f"{fresh + self.batch}, most often more, or give shorter windows (feed.length)."
-            )
         if self.frames is None:
             return -(-self.episodes // environments) * longest + shortest
         each = self.frames // environments
@@ -85,6 +77,19 @@ class Replayed(AbstractFeed):
                 f"one window and one episode of {spec.name} need {shortest}. Give at least {shortest * environments}."
             )
         return each
+
+    def _check_drawable(self, spec: EnvSpec, environments: int) -> None:
+        """Refuse a replay whose episodes are all too new to begin a window, for ever."""
+        # What began within a window's length of the newest frame; the running episode and one more may reach beyond.
+        parts = -(-(self.steps(spec) + 1) // (spec.limit + 1))
+        fresh = environments * max(0, parts - 2)
+        if fresh + self.batch > self.episodes:
+            raise QohortError(
+                f"feed.episodes is {self.episodes}: while a window of {self.steps(spec)} steps is played, "
+                f"{environments} environments of {spec.name} finish at least {fresh} episodes, which are too new to "
+                f"begin one, and a batch is {self.batch} windows, so nothing would ever be learned. Keep at least "
+                f"{fresh + self.batch}, most often more, or give shorter windows (feed.length)."
+            )
 
     def check_chunk(self, chunk: int) -> None:
         """Chunks may have any length."""
