@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--worlds battle/crowd pursuit/stag-hunt] [--agents 10 30 100 300]
 
 Each world is measured in a process of its own. Times are medians, of one step of two environments, of one choice of all
-actions, and of one update on two windows of eight steps; `mixing` is Qatten's part of an update by itself, value and
-gradient. Beside them stand what a team sees in one moment, what a frame of replay takes, from which that is computed
+actions, of reading two windows of eight steps, which is to compute what was seen in them from the frames of replay, and
+of one update on them; `mixing` is Qatten's part of an update by itself, value and gradient. Beside them stand what a team sees in one moment, what a frame of replay takes, from which that is computed
 when it is drawn, and the most memory that the process has held.
 """
 
@@ -41,6 +41,7 @@ OF_THE_MACHINE = ("folder", "host", "pid")
 """What is known of a process and not kept."""
 WORLDS = {
     "battle/crowd": "battle/crowd?size={}",
+    "battle/crowd?nearest=16": "battle/crowd?size={}&nearest=16",
     "pursuit/stag-hunt": "pursuit/stag-hunt?hunters={}",
     "pursuit/qtran-prey": "pursuit/qtran-prey?predators={}&vision=2",
 }
@@ -87,7 +88,8 @@ def measured(world: str) -> dict[str, Any]:
     )
     keys = jax.random.split(jax.random.key(0), ENVIRONMENTS)
     state = eqx.filter_jit(eqx.filter_vmap(env.reset))(keys)
-    seen = observed(env, state)
+    seen = observed(env, snapshots(env, state))
+    frames = jax.tree.map(lambda leaf: jnp.repeat(leaf, STEPS + 1, axis=0), snapshots(env, state))
     learner = jax.jit(lambda key: algorithm.init(spec, key))(jax.random.key(1))
     team = learner.params.team
     view = View(seen.obs, seen.avail, seen.alive, jnp.full((ENVIRONMENTS, spec.n_agents), -1))
@@ -116,6 +118,7 @@ def measured(world: str) -> dict[str, Any]:
         "agents": spec.n_agents,
         "step_ms": timed(lambda: step(keys, state, actions)),
         "act_ms": timed(lambda: act(team, view)),
+        "read_ms": timed(lambda: observed(env, frames)),
         "update_ms": timed(lambda: update(learner, window, jax.random.key(3))),
         "mixing_ms": timed(lambda: mixing(learner.params.mixer, values)),
         "moment_bytes_per_agent": bytes_of(seen) / ENVIRONMENTS / spec.n_agents,
@@ -126,8 +129,13 @@ def measured(world: str) -> dict[str, Any]:
 
 
 @eqx.filter_jit
-def observed(env: AbstractEnv, states: Any) -> Observation:
-    return jax.vmap(lambda state: env.observe(env.snapshot(state)))(states)
+def snapshots(env: AbstractEnv, states: Any) -> Any:
+    return jax.vmap(env.snapshot)(states)
+
+
+@eqx.filter_jit
+def observed(env: AbstractEnv, frames: Any) -> Observation:
+    return jax.vmap(env.observe)(frames)
 
 
 def repeated(spec: EnvSpec, seen: Observation, actions: jax.Array) -> Window:
@@ -151,11 +159,11 @@ def repeated(spec: EnvSpec, seen: Observation, actions: jax.Array) -> Window:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    columns = ("world", "agents", "step, ms", "act, ms", "update, ms", "of it mixing")
+    columns = ("world", "agents", "step, ms", "act, ms", "read, ms", "update, ms", "of it mixing")
     columns += ("seen, bytes per agent", "frame, bytes per agent", "weights", "peak, MiB")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
-        times = " | ".join(f"{row[name]:.1f}" for name in ("step_ms", "act_ms", "update_ms", "mixing_ms"))
+        times = " | ".join(f"{row[name]:.1f}" for name in ("step_ms", "act_ms", "read_ms", "update_ms", "mixing_ms"))
         name = row["world"].split("?")[0]
         lines.append(
             f"| `{name}` | {row['agents']} | {times} | {row['moment_bytes_per_agent']:,.0f} | "

@@ -7,6 +7,7 @@ import numpy as np
 
 from qohort.envs.battle.env import Battle
 from qohort.envs.battle.factory import battle
+from qohort.envs.battle.nearest import Nearest
 from qohort.envs.battle.scenario import AttackMove, Group, Scenario
 from qohort.envs.battle.terrain import from_grid
 from qohort.envs.battle.units import Kind
@@ -23,8 +24,14 @@ STATE: dict[str, Any] = {"state_last_action": False}
 
 
 def crowd(
-    *, name: str = "crowd", size: int = SIZE, enemies: int | None = None, kind: str = "marine", **options: Any
-) -> Battle:
+    *,
+    name: str = "crowd",
+    size: int = SIZE,
+    enemies: int | None = None,
+    kind: str = "marine",
+    nearest: int | None = None,
+    **options: Any,
+) -> Battle | Nearest:
     """Build a battle of two crowds, the allies in the west; the enemies march to where the allies began.
 
     Args:
@@ -32,6 +39,8 @@ def crowd(
         size: how many allies.
         enemies: how many enemies; as many if not given.
         kind: what all of them are, such as `marine` or `zealot`.
+        nearest: how many enemies, and how many allies, an agent sees and chooses among, the nearest first; everyone in
+            sight, by their numbers, if not given.
         **options: those of every battle; the state is without last actions, if not told otherwise.
     """
     against = size if enemies is None else enemies
@@ -51,4 +60,5 @@ def crowd(
         enemies=(Group(kind=kinds[kind], count=against, at=east),),
         plan=AttackMove(to=west),
     )
-    return battle(scenario=scenario, terrain=from_grid(np.ones((side, side), bool)), **STATE | options)
+    world = battle(scenario=scenario, terrain=from_grid(np.ones((side, side), bool)), **STATE | options)
+    return world if nearest is None else Nearest(world, nearest)

@@ -1,6 +1,7 @@
 """Names of agents, actions and features; their counts are the sizes."""
 
 import collections
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from qohort.envs.battle.face import Face
@@ -101,16 +102,26 @@ def parts(face: Face) -> Parts:
     )
 
 
-def observation(face: Face) -> tuple[str, ...]:
-    """The features that an agent sees. Others are numbered from the next agent on, oneself left out."""
+def observation(
+    face: Face, enemies: Sequence[str] | None = None, others: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """The features that an agent sees. Others are numbered from the next agent on, oneself left out.
+
+    Args:
+        face: of the battle.
+        enemies: what the rows for enemies are called, if they are not all of them by their numbers.
+        others: likewise the rows for allies.
+    """
     flags, part = face.flags, parts(face)
     time = ("time",) if flags.obs_timestep_number else ()
     if not flags.obs_starcraft:
         return time
-    enemies = (f"enemy {j + 1} {name}" for j in range(face.n_enemies) for name in part.enemy)
-    others = (f"other {i + 1} {name}" for i in range(face.n_allies - 1) for name in part.other)
+    foes = [f"enemy {j + 1}" for j in range(face.n_enemies)] if enemies is None else enemies
+    friends = [f"other {i + 1}" for i in range(face.n_allies - 1)] if others is None else others
+    about_foes = (f"{row} {name}" for row in foes for name in part.enemy)
+    about_friends = (f"{row} {name}" for row in friends for name in part.other)
     surplus = ("unused",) if time and flags.surplus_zero else ()
-    return (*part.move, *enemies, *others, *(f"own {name}" for name in part.own), *surplus, *time)
+    return (*part.move, *about_foes, *about_friends, *(f"own {name}" for name in part.own), *surplus, *time)
 
 
 def announced_sizes(face: Face) -> tuple[int, int]:

@@ -5,6 +5,9 @@ other ally, and one's own; rows of what is out of sight are 0, and so is everyth
 row for each ally, one for each enemy, and the last actions.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -20,12 +23,43 @@ AROUND = ((0, 2), (0, -2), (2, 0), (-2, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
 """Where pathing and height are seen, in moves."""
 
 
+class Sighted(NamedTuple):
+    """Other units, as rows of an observation: who they are, where from an agent, and whether it sees them."""
+
+    away: Offsets
+    seen: Bool[Array, "A m"]
+    of: Callable[[Float[Array, " n"]], Float[Array, "#A m"]]
+    """What a number that each unit of their side has is in these rows."""
+
+
 def observe(face: Face, snapshot: Snapshot) -> Observation:
     """What there is to know in one moment."""
-    n, flags = face.n_allies, face.flags
-    traits = face.traits_of(snapshot.kind)
-    away = to_enemies(snapshot, n)
+    traits, away = face.traits_of(snapshot.kind), to_enemies(snapshot, face.n_allies)
     reach = reachable(face, traits, snapshot, away)
+    to_allies, alive = to_others(snapshot, face.n_allies), others(snapshot.alive[: face.n_allies])
+    enemies = Sighted(away, enemies_in_sight(face, traits, snapshot, away), lambda values: values[None, :])
+    allies = Sighted(to_allies, allies_in_sight(face, traits, snapshot, to_allies, alive), others)
+    return assembled(
+        face,
+        traits,
+        snapshot,
+        enemies=enemies_seen(face, traits, snapshot, enemies, reach[:, : face.n_enemies]),
+        others=others_seen(face, traits, snapshot, allies),
+        targets=targets(face, traits, snapshot, reach),
+    )
+
+
+def assembled(
+    face: Face,
+    traits: Traits,
+    snapshot: Snapshot,
+    *,
+    enemies: Float[Array, "A e f"],
+    others: Float[Array, "A a g"],
+    targets: Bool[Array, "A m"],
+) -> Observation:
+    """What there is to know, from what agents see of others and whom they may choose."""
+    n, flags = face.n_allies, face.flags
     steps = moves(face, snapshot)
     time = divided(snapshot.step.astype(jnp.float32), face.limit, snapshot.step > 0)
     rows = ally_rows(face, traits, snapshot)
@@ -33,8 +67,8 @@ def observe(face: Face, snapshot: Snapshot) -> Observation:
         obs = jnp.concatenate(
             [
                 surroundings(face, snapshot, steps),
-                enemies_seen(face, traits, snapshot, away, reach).reshape(n, -1),
-                others_seen(face, traits, snapshot).reshape(n, -1),
+                enemies.reshape(n, -1),
+                others.reshape(n, -1),
                 own(face, traits, snapshot),
                 *([jnp.full((n, 1), time)] if flags.obs_timestep_number else []),
             ],
@@ -46,7 +80,7 @@ def observe(face: Face, snapshot: Snapshot) -> Observation:
         obs=obs,
         state=obs.ravel() if flags.obs_instead_of_state else state(face, traits, snapshot, rows, time),
         units=rows,
-        avail=available(face, snapshot, steps, targets(face, traits, snapshot, reach)),
+        avail=available(face, snapshot, steps, targets),
         alive=snapshot.alive[:n],
     )
 
@@ -66,10 +100,8 @@ def surroundings(face: Face, snapshot: Snapshot, steps: Bool[Array, "A 4"]) -> F
     return jnp.concatenate(blocks, axis=1)
 
 
-def enemies_seen(
-    face: Face, traits: Traits, snapshot: Snapshot, away: Offsets, reach: Bool[Array, "A M"]
-) -> Float[Array, "A E F"]:
-    """A row of features for each enemy."""
+def enemies_in_sight(face: Face, traits: Traits, snapshot: Snapshot, away: Offsets) -> Bool[Array, "A E"]:
+    """Which enemies agents see."""
     n, alive = face.n_allies, snapshot.alive
     seen = within_sight(face, traits, snapshot, away)
     if snapshot.permitted is not None:
@@ -78,31 +110,42 @@ def enemies_seen(
         seen = jnp.ones_like(seen)
     if snapshot.permitted is not None and face.flags.unseen_enemy_blanks:
         seen = seen & ~blanked(unpack(snapshot.permitted, n, face.n_enemies))
-    seen = seen & alive[:n, None] & alive[None, n:]
-    can = reach[:, : face.n_enemies]
+    return seen & alive[:n, None] & alive[None, n:]
+
+
+def allies_in_sight(
+    face: Face, traits: Traits, snapshot: Snapshot, away: Offsets, alive: Bool[Array, "#A m"]
+) -> Bool[Array, "A m"]:
+    """Which of these allies agents see."""
+    seen = jnp.ones_like(away.dx, bool) if face.flags.fully_observable else within_sight(face, traits, snapshot, away)
+    return seen & snapshot.alive[: face.n_allies, None] & alive
+
+
+def enemies_seen(
+    face: Face, traits: Traits, snapshot: Snapshot, enemies: Sighted, can: Bool[Array, "A m"]
+) -> Float[Array, "A m F"]:
+    """A row of features for each of these enemies; of them agents `can` act upon some."""
+    n, seen = face.n_allies, enemies.seen
     if not face.flags.healable_shown_as_attackable and face.healers:
         can = can & ~traits.heals[:n, None]
-    columns = [(seen & can).astype(jnp.float32), *where_from(traits, away, seen)]
+    columns = [(seen & can).astype(jnp.float32), *where_from(traits, enemies.away, seen)]
     known = list(traits.bits[n:].T)
     if face.flags.obs_all_health:
         known = [*fitness(traits, snapshot, slice(n, None), shielded=face.shielded[1]), *known]
-    columns.extend(jnp.where(seen, column[None, :], 0) for column in known)
+    columns.extend(jnp.where(seen, enemies.of(column), 0) for column in known)
     return jnp.stack(columns, axis=2)
 
 
-def others_seen(face: Face, traits: Traits, snapshot: Snapshot) -> Float[Array, "A A-1 F"]:
-    """A row of features for each ally but oneself."""
-    n, flags, alive = face.n_allies, face.flags, snapshot.alive[: face.n_allies]
-    away = to_others(snapshot, n)
-    seen = within_sight(face, traits, snapshot, away) if not flags.fully_observable else jnp.ones_like(away.dx, bool)
-    seen = seen & alive[:, None] & others(alive)
-    columns = [seen.astype(jnp.float32), *where_from(traits, away, seen)]
+def others_seen(face: Face, traits: Traits, snapshot: Snapshot, allies: Sighted) -> Float[Array, "A m F"]:
+    """A row of features for each of these allies."""
+    n, flags, seen = face.n_allies, face.flags, allies.seen
+    columns = [seen.astype(jnp.float32), *where_from(traits, allies.away, seen)]
     known = list(traits.bits[:n].T)
     if flags.obs_all_health:
         known = [*fitness(traits, snapshot, slice(n), shielded=face.shielded[0]), *known]
     if flags.obs_last_action:
         known = [*known, *last_actions(face, snapshot).T]
-    columns.extend(jnp.where(seen, others(column), 0) for column in known)
+    columns.extend(jnp.where(seen, allies.of(column), 0) for column in known)
     return jnp.stack(columns, axis=2)
 
 

@@ -8,13 +8,21 @@ import pytest
 
 from qohort import make
 from qohort.envs.battle.crowd import CELLS_EACH, crowd
+from qohort.envs.battle.env import Battle
 from qohort.envs.battle.units import LIBERTY, Kind
 from qohort.errors import QohortError
 
 
+def everyone(**options) -> Battle:
+    """A crowd in which agents see everyone in sight."""
+    world = crowd(**options)
+    assert isinstance(world, Battle)
+    return world
+
+
 def test_the_field_grows_with_the_crowds():
     """Two crowds of 300 stand on 4 cells each, 2,400 in all: 49 by 49 is the least square; small ones have 32 by 32."""
-    large, small = crowd(size=300), crowd(size=2)
+    large, small = everyone(size=300), everyone(size=2)
     assert CELLS_EACH == 4
     assert large.terrain.walkable.shape == (49, 49)
     assert small.terrain.walkable.shape == (32, 32)
@@ -28,7 +36,7 @@ def test_the_state_grows_with_the_crowd_and_not_with_its_square():
 
 
 def test_everybody_has_room_and_faces_the_other_crowd():
-    world = crowd(size=40, enemies=20, kind="zealot")
+    world = everyone(size=40, enemies=20, kind="zealot")
     state = eqx.filter_jit(world.reset)(jax.random.key(0))
     x, y = np.asarray(state.x), np.asarray(state.y)
     apart = np.hypot(x[:, None] - x, y[:, None] - y) + 9.0 * np.eye(60)
@@ -39,7 +47,7 @@ def test_everybody_has_room_and_faces_the_other_crowd():
 
 def test_a_crowd_meets_the_other_one():
     """Standing still, the allies are found: the enemies march to where they began."""
-    world = crowd(size=12)
+    world = everyone(size=12)
     state = eqx.filter_jit(world.reset)(jax.random.key(0))
     step = eqx.filter_jit(world.step)
     for time in range(40):
