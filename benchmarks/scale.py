@@ -4,8 +4,9 @@
 
 Each world is measured in a process of its own. Times are medians, of one step of two environments, of one choice of all
 actions, of reading two windows of eight steps, which is to compute what was seen in them from the frames of replay, and
-of one update on them; `mixing` is Qatten's part of an update by itself, value and gradient. Beside them stand what a team sees in one moment, what a frame of replay takes, from which that is computed
-when it is drawn, and the most memory that the process has held.
+of one update on them; `mixing` is Qatten's part of an update by itself, value and gradient. Beside them stand what a
+team sees in one moment, what a frame of replay takes, from which that is computed when it is drawn, and the most memory
+that the process has held.
 """
 
 import dataclasses
@@ -41,7 +42,7 @@ OF_THE_MACHINE = ("folder", "host", "pid")
 """What is known of a process and not kept."""
 WORLDS = {
     "battle/crowd": "battle/crowd?size={}",
-    "battle/crowd?nearest=16": "battle/crowd?size={}&nearest=16",
+    "battle/crowd?nearest=None": "battle/crowd?size={}&nearest=None",
     "pursuit/stag-hunt": "pursuit/stag-hunt?hunters={}",
     "pursuit/qtran-prey": "pursuit/qtran-prey?predators={}&vision=2",
 }
@@ -164,7 +165,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
         times = " | ".join(f"{row[name]:.1f}" for name in ("step_ms", "act_ms", "read_ms", "update_ms", "mixing_ms"))
-        name = row["world"].split("?")[0]
+        name = next(name for name, with_size in WORLDS.items() if with_size.format(row["agents"]) == row["world"])
         lines.append(
             f"| `{name}` | {row['agents']} | {times} | {row['moment_bytes_per_agent']:,.0f} | "
             f"{row['frame_bytes_per_agent']:,.0f} | {row['weights']:,} | {row['peak_mib']:,.0f} |"

@@ -49,7 +49,9 @@ def frozen_team(
     team = run if isinstance(run, LoadedTeam) else load(run, seed=seed, which=which)
     battle = make(env) if isinstance(env, str) else env
     if not isinstance(battle, Battle):
-        raise QohortError(f"{battle.spec.name} is no battle; only battles have enemies that a team can command.")
+        raise QohortError(
+            f"{battle.spec.name} is no battle, or one with `nearest`; a team can command enemies in all other battles."
+        )
     face = other_side(battle)
     for what, has, needs in (
         ("agents", team.spec.n_agents, face.n_allies),

@@ -17,10 +17,12 @@ CELLS_EACH = 4
 """Of the field, for every unit; 27m_vs_30m has about as many of the ground that one can stand on."""
 SIZE, SMALLEST = 100, 32
 """How many fight on either side if it is not said, and the side of the smallest field."""
+NEAREST = 16
+"""Of either side; what everybody reads would otherwise grow with the square of the crowd."""
 LIMIT = 180
 """Steps, as on 27m_vs_30m."""
 STATE: dict[str, Any] = {"state_last_action": False}
-"""Everybody's last action would make the state grow with the square of the crowd."""
+"""Everybody's last action would make it grow with the square of the crowd, where all can be aimed at."""
 
 
 def crowd(
@@ -29,7 +31,7 @@ def crowd(
     size: int = SIZE,
     enemies: int | None = None,
     kind: str = "marine",
-    nearest: int | None = None,
+    nearest: int | None = NEAREST,
     **options: Any,
 ) -> Battle | Nearest:
     """Build a battle of two crowds, the allies in the west; the enemies march to where the allies began.
@@ -39,8 +41,8 @@ def crowd(
         size: how many allies.
         enemies: how many enemies; as many if not given.
         kind: what all of them are, such as `marine` or `zealot`.
-        nearest: how many enemies, and how many allies, an agent sees and chooses among, the nearest first; everyone in
-            sight, by their numbers, if not given.
+        nearest: how many enemies, and how many allies, an agent sees and chooses among, the nearest first; with None
+            everyone in sight, by their numbers, as in SMAC.
         **options: those of every battle; the state is without last actions, if not told otherwise.
     """
     against = size if enemies is None else enemies

@@ -15,7 +15,7 @@ from qohort.errors import QohortError
 
 def everyone(**options) -> Battle:
     """A crowd in which agents see everyone in sight."""
-    world = crowd(**options)
+    world = crowd(nearest=None, **options)
     assert isinstance(world, Battle)
     return world
 
@@ -32,7 +32,7 @@ def test_the_field_grows_with_the_crowds():
 def test_the_state_grows_with_the_crowd_and_not_with_its_square():
     """Marines have four numbers, enemies three; last actions, one of 6 + N each, are left out if not asked for."""
     assert [crowd(size=size).spec.state_size for size in (10, 20)] == [70, 140]
-    assert crowd(size=10, state_last_action=True).spec.state_size == 70 + 10 * 16
+    assert everyone(size=10, state_last_action=True).spec.state_size == 70 + 10 * 16
 
 
 def test_everybody_has_room_and_faces_the_other_crowd():
@@ -59,6 +59,15 @@ def test_a_crowd_meets_the_other_one():
 def test_names():
     assert make("battle/crowd?size=5").spec.n_agents == 5
     assert make("battle/crowd").spec.n_agents == 100
+    assert make("battle/crowd-300").spec.n_agents == 300
+
+
+def test_agents_see_the_nearest_sixteen():
+    """Four directions, five numbers of each enemy and each ally, and one's own health; six actions, and 16 that aim."""
+    spec = make("battle/crowd").spec
+    assert (spec.obs_size, spec.n_actions) == (4 + 16 * 5 + 16 * 5 + 1, 6 + 16)
+    all_seen = make("battle/crowd?nearest=None").spec
+    assert (all_seen.obs_size, all_seen.n_actions) == (4 + 100 * 5 + 99 * 5 + 1, 6 + 100)
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,12 @@ def nearest_by_hand(rows: np.ndarray, numbers: list[int], away: np.ndarray, coun
 @pytest.mark.parametrize(
     ("name", "options", "count"),
     [
-        ("battle/crowd", {"size": 12}, 3),
+        ("battle/crowd", {"size": 12, "nearest": None}, 3),
         ("battle/MMM", {}, 4),
         ("battle/2s3z", {"obs_last_action": True, "obs_timestep_number": True}, 2),
         ("battle/3m", {}, 9),
-        ("battle/protoss_5_vs_5", {"conic_fov": True, "prob_obs_enemy": 0.8}, 2),
+        ("battle/8m", {"conic_fov": True}, 2),
+        ("battle/protoss_5_vs_5", {"prob_obs_enemy": 0.5}, 2),
     ],
 )
 def test_rows_are_those_of_the_nearest_in_their_order(name, options, count):
@@ -97,7 +98,7 @@ def test_rows_are_those_of_the_nearest_in_their_order(name, options, count):
 
 def test_an_action_aims_at_whom_its_row_shows():
     """A step with "near enemy 1" is the battle's own step with that enemy's number."""
-    env = battle("battle/crowd?size=6")
+    env = battle("battle/crowd?size=6&nearest=None")
     near, first = Nearest(env, 2), env.face.first_target
     state, step, its_step = (
         eqx.filter_jit(near.reset)(jax.random.key(3)),
